@@ -1,0 +1,102 @@
+"""The one interface: a Service turns a question into an answer, a Layer wraps one.
+
+Call, Ask and Answer are msgspec structs, not dataclasses: they are made for every request, and a
+frozen dataclass of this size costs 1.5 microseconds where a frozen struct costs 0.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TypeAlias, TypeVar
+
+from msgspec import Struct
+
+from kingpost.query.operations import Operation
+from kingpost.query.stages import Plan, Rendering
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+Service: TypeAlias = Callable[[Q], Awaitable[A]]
+Layer: TypeAlias = Callable[[Service[Q, A]], Service[Q, A]]
+Skeleton: TypeAlias = tuple[str, ...]
+Read: TypeAlias = Callable[[Skeleton], tuple[Operation, Rendering]]
+
+
+class Actor(Struct, frozen=True):
+    """Who is asking: an id (None: anonymous), roles, and what else the credentials claim."""
+
+    id: str | None = None
+    roles: frozenset[str] = frozenset()
+    claims: Mapping[str, object] = {}
+
+    @property
+    def known(self) -> bool:
+        """Whether the caller showed believable credentials: decides between 401 and 403."""
+        return self.id is not None or bool(self.roles) or bool(self.claims)
+
+
+ANONYMOUS = Actor()
+
+
+class Call(Struct, frozen=True):
+    """One request, stripped of its protocol.
+
+    Args:
+        skeleton: its shape, a flat tuple of strings that begins with the protocol's name.
+        values: what fills the shape's slots, as the protocol handed them over (text, or native values).
+        read: how the protocol reads the skeleton, needed only where the shape is new.
+        actor: who asks.
+        now: the time of the call, aware, UTC.
+        deadline: `time.monotonic()` seconds after which no answer is wanted.
+        address: the caller's network address.
+        host: the host the caller addressed.
+        request_id: what ties log lines together.
+    """
+
+    skeleton: Skeleton
+    values: Sequence[object]
+    read: Read
+    actor: Actor
+    now: datetime
+    deadline: float
+    address: str = ""
+    host: str = ""
+    request_id: str = ""
+
+
+class Ask(Struct, frozen=True):
+    """A plan with its arguments, ready for a store."""
+
+    plan: Plan
+    arguments: tuple[object, ...]
+    deadline: float
+
+
+class Answer(Struct, frozen=True):
+    """What came of it.
+
+    Args:
+        body: JSON: an object for one row (None: there is none), an array for rows and buckets.
+        first: the first row's sort keys as a JSON array, None on an empty page.
+        last: the last row's.
+        more: whether another page lies beyond this one, in the direction of reading.
+        count: how many rows there are in all, if it was asked.
+        version: the row's version, for one row.
+        fingerprint: the plan's, which a cursor of this question carries.
+    """
+
+    body: bytes | None
+    first: bytes | None = None
+    last: bytes | None = None
+    more: bool = False
+    count: int | None = None
+    version: int | None = None
+    fingerprint: str = ""
+
+
+def stack(service: Service[Q, A], *layers: Layer[Q, A]) -> Service[Q, A]:
+    """Wrap `service` in `layers`, the first outermost."""
+    for layer in reversed(layers):
+        service = layer(service)
+    return service

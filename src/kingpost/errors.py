@@ -1,0 +1,177 @@
+"""Every error Kingpost raises, in one tree, with a code by stage and a hint for whoever can mend it.
+
+* KingpostError
+  x DeclarationError      KP0xx  a team's model or settings are wrong; refused at start, with file and line
+  x CallerError                  the caller can mend it; the message is shown to them
+    + Malformed           KP100  the request does not parse
+    + TooLarge            KP101  longer, deeper or wider than we take
+    + NotOffered          KP102  the path is known, the method or media type is not
+    + UnknownName         KP200  no such entity, field, relation or operator
+    + Mistyped            KP201  a value does not fit its field
+    + TooDear             KP202  the question would cost more than allowed
+    + Unauthenticated     KP300  who are you?
+    + Forbidden           KP301  you may not
+    + NotFound            KP302  no such row, or none that you may see
+    + TooLate             KP401  the deadline passed before there was an answer
+  x EngineError                  an engine failed; the message stays in the log
+    + EngineUnavailable   KP500  cannot be reached now; try again
+    + EngineFailed        KP501  it refused what we sent it: our defect
+    + EngineLacks         KP502  it cannot do what the model needs; refused at start
+
+A protocol maps `category` to its own status once, so no error here knows of HTTP or gRPC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar
+
+
+class Category(Enum):
+    """What a caller can do about an error; the only thing a protocol looks at."""
+
+    INVALID = "invalid"
+    TOO_LARGE = "too_large"
+    NOT_OFFERED = "not_offered"
+    UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    TOO_LATE = "too_late"
+    UNAVAILABLE = "unavailable"
+    DEFECT = "defect"
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One thing wrong: `where` is a parameter's name or a JSON pointer."""
+
+    where: str
+    message: str
+    code: str
+
+
+class KingpostError(Exception):
+    """Base of all errors; never raised itself.
+
+    Args:
+        message: what is wrong and where, in one sentence.
+        hint: what to do about it.
+        where: the parameter or JSON pointer at fault, if there is one.
+    """
+
+    code: ClassVar[str]
+    category: ClassVar[Category] = Category.DEFECT
+
+    def __init__(self, message: str, *, hint: str | None = None, where: str | None = None) -> None:
+        super().__init__(message if hint is None else f"{message} ({hint})")
+        self.message = message
+        self.hint = hint
+        self.where = where
+
+    @property
+    def details(self) -> tuple[Detail, ...]:
+        """The single faults, for protocols that list them."""
+        return () if self.where is None else (Detail(self.where, self.message, self.code),)
+
+
+class DeclarationError(KingpostError):
+    """A model, policy or setting is wrong; `at` is the place as `file:line`."""
+
+    code = "KP000"
+
+    def __init__(self, message: str, *, hint: str | None = None, at: str | None = None) -> None:
+        super().__init__(message if at is None else f"{at}: {message}", hint=hint)
+        self.at = at
+
+
+class CallerError(KingpostError):
+    """The caller can mend this; its message is safe to show."""
+
+    category = Category.INVALID
+
+
+class Malformed(CallerError):
+    """The request does not parse."""
+
+    code = "KP100"
+
+
+class TooLarge(CallerError):
+    """A part of the request is longer, deeper or wider than we take."""
+
+    code, category = "KP101", Category.TOO_LARGE
+
+
+class NotOffered(CallerError):
+    """The path is known, the method or media type is not; `offered` lists what is."""
+
+    code, category = "KP102", Category.NOT_OFFERED
+
+    def __init__(self, message: str, *, offered: tuple[str, ...], hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.offered = offered
+
+
+class UnknownName(CallerError):
+    """No such entity, field, relation or operator."""
+
+    code = "KP200"
+
+
+class Mistyped(CallerError):
+    """A value does not fit its field."""
+
+    code = "KP201"
+
+
+class TooDear(CallerError):
+    """The question would cost more than allowed."""
+
+    code = "KP202"
+
+
+class Unauthenticated(CallerError):
+    """The caller has not said who they are, or not believably."""
+
+    code, category = "KP300", Category.UNAUTHENTICATED
+
+
+class Forbidden(CallerError):
+    """We know the caller, and the policy says no."""
+
+    code, category = "KP301", Category.FORBIDDEN
+
+
+class NotFound(CallerError):
+    """No such row, or none that the caller may see: the two look alike."""
+
+    code, category = "KP302", Category.NOT_FOUND
+
+
+class TooLate(CallerError):
+    """The deadline passed before there was an answer."""
+
+    code, category = "KP401", Category.TOO_LATE
+
+
+class EngineError(KingpostError):
+    """An engine failed; only the code reaches the caller."""
+
+
+class EngineUnavailable(EngineError):
+    """The engine cannot be reached now; trying again later may help."""
+
+    code, category = "KP500", Category.UNAVAILABLE
+
+
+class EngineFailed(EngineError):
+    """The engine refused what we sent it: a defect of ours."""
+
+    code = "KP501"
+
+
+class EngineLacks(EngineError):
+    """The engine cannot do what the model needs; refused at start."""
+
+    code = "KP502"

@@ -1,0 +1,216 @@
+"""Narrow a question to what its caller may see, everywhere it looks; the only maker of Allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from kingpost.errors import CallerError, Forbidden, Unauthenticated
+from kingpost.model.expressions import (
+    TRUE,
+    Aggregated,
+    And,
+    Choose,
+    Column,
+    Compare,
+    Expression,
+    Function,
+    IsNull,
+    Not,
+    Or,
+    Quantified,
+    Through,
+    both,
+)
+from kingpost.model.fields import Relation
+from kingpost.model.manifest import Entity
+from kingpost.model.types import BOOL
+from kingpost.policy.hops import HOPS, Hop
+from kingpost.policy.rules import Rules
+from kingpost.query.slots import Slots
+from kingpost.query.stages import (
+    Allowed,
+    Bound,
+    Buckets,
+    Derived,
+    Member,
+    Nested,
+    Output,
+    Rows,
+    Select,
+    SortKey,
+)
+
+
+def allow(bound: Bound, roles: frozenset[str], *, known: bool, hops: Mapping[str, Hop] = HOPS) -> Allowed:
+    """Rewrite `bound` for a caller with `roles`.
+
+    Args:
+        bound: the question.
+        roles: those of the caller's roles that `bound.roles` names; others change nothing.
+        known: whether we know who is asking, which decides between 401 and 403.
+        hops: the policy's part in each hop, for tests that leave one out.
+
+    Raises:
+        Unauthenticated, Forbidden: the roles alone decide that nothing may be seen, or a hidden field is named.
+    """
+    slots = Slots(list(bound.slots))
+    narrowing = _Narrowing(Rules(bound.manifest, roles, slots), hops)
+    try:
+        question = bound.question
+        allowed = narrowing.select(question, "row") if isinstance(question, Select) else narrowing.buckets(question)
+    except Forbidden as refusal:
+        raise refusal if known else _who_are_you(refusal) from None
+    specs = tuple(slots.specs)
+    return Allowed(allowed, specs, bound.manifest, bound.cost, bound.scan, bound.fingerprint_slot)
+
+
+def _who_are_you(refusal: Forbidden) -> CallerError:
+    return Unauthenticated(refusal.message, hint="show who you are with a bearer token", where=refusal.where)
+
+
+@dataclass(frozen=True, slots=True)
+class _Narrowing:
+    rules: Rules
+    hops: Mapping[str, Hop]
+
+    def select(self, select: Select, hop: str) -> Select:
+        entity = select.source.entity
+        counted = select.counted
+        return replace(
+            select,
+            source=self.rows(select.source, hop),
+            counted=None if counted is None else self.rows(counted, "count"),
+            members=tuple(new for member in select.members if (new := self.member(member, entity)) is not None),
+            sort=tuple(self.sort_key(key, entity) for key in select.sort),
+        )
+
+    def buckets(self, buckets: Buckets) -> Buckets:
+        entity = buckets.source.entity
+        return replace(
+            buckets,
+            source=self.rows(buckets.source, "aggregate"),
+            keys=tuple(self.output(one, entity) for one in buckets.keys),
+            aggregates=tuple(self.output(one, entity) for one in buckets.aggregates),
+            having=self.inside(buckets.having, entity, "relation_filter"),
+            sort=tuple(self.sort_key(key, entity) for key in buckets.sort),
+        )
+
+    def rows(self, rows: Rows, hop: str) -> Rows:
+        """The rows asked for, by conditions that look through relations, narrowed for themselves."""
+        where = self.inside(rows.where, rows.entity, "relation_filter")
+        return Rows(rows.entity, self.narrow(where, rows.entity, hop))
+
+    def narrow(self, where: Expression, entity: Entity, hop: str) -> Expression:
+        for name in (hop, "tenant", "deleted"):
+            where = self.hops[name](where, entity, self.rules)
+        return where
+
+    def member(self, member: Member, entity: Entity) -> Member | None:
+        """The member as the caller may see it; None where it is hidden and was not asked for by name."""
+        if isinstance(member, Nested):
+            return self.nested(member, entity)
+        try:
+            return self.derived(member, entity) if isinstance(member, Derived) else self.output(member, entity)
+        except Forbidden:
+            if member.asked:
+                raise
+            return None
+
+    def nested(self, nested: Nested, entity: Entity) -> Nested:
+        relation, middle = nested.relation, nested.middle
+        select = self.select(nested.select, "include")
+        if middle is not None and relation.middle is not None:
+            where = self.narrow(middle.where, middle.entity, "include")
+            links = (self.seen(middle.entity, name) for name in (relation.middle.back, relation.middle.onward))
+            return replace(nested, select=select, middle=Rows(middle.entity, both(where, *links)))
+        if not relation.many:
+            return replace(nested, select=select, visible=self.seen(entity, relation.local))
+        source = Rows(select.source.entity, both(select.source.where, self.seen(select.source.entity, relation.remote)))
+        return replace(nested, select=replace(select, source=source))
+
+    def derived(self, derived: Derived, entity: Entity) -> Derived:
+        visible = self.seen(entity, derived.name)
+        needs = tuple(replace(need, value=self._expanded(need.value, entity)) for need in derived.needs)
+        if visible != TRUE:
+            needs += (Output("?", visible, BOOL),)
+        return replace(derived, needs=needs)
+
+    def seen(self, entity: Entity, name: str) -> Expression:
+        """In which rows the mask lets the field through.
+
+        Raises:
+            Forbidden: in none.
+        """
+        masked = self.hops["mask"](Column(entity.fields[name]), entity, self.rules)
+        return masked.condition if isinstance(masked, Choose) else TRUE
+
+    def output(self, output: Output, entity: Entity) -> Output:
+        return replace(output, value=self.inside(output.value, entity, "relation_filter"))
+
+    def sort_key(self, key: SortKey, entity: Entity) -> SortKey:
+        value = self.inside(key.value, entity, "sort")
+        return replace(key, value=value, nullable=key.nullable or isinstance(value, Choose))
+
+    def inside(self, node: Expression, entity: Entity, hop: str) -> Expression:
+        """`node`, asked of `entity`'s rows, with every field masked and every related row narrowed."""
+        match node:
+            case Column(field):
+                masked = self.hops["mask"](node, entity, self.rules)
+                if field.computed is None:
+                    return masked
+                value = self._expanded(node, entity, masked=not self.rules.granted(entity, field.name), hop=hop)
+                return Choose(masked.condition, value) if isinstance(masked, Choose) else value
+            case Through(relation, inner):
+                target = self._target(relation)
+                through = Through(relation, self.inside(inner, target, hop), self.narrow(TRUE, target, hop))
+                seen = self.seen(entity, relation.local)
+                return through if seen == TRUE else Choose(seen, through)
+            case Quantified(quantifier, relation, condition):
+                target = self._target(relation)
+                where = both(self.narrow(TRUE, target, hop), self.seen(target, relation.remote))
+                return Quantified(quantifier, relation, self.inside(condition, target, hop), where)
+            case _:
+                return self._parts(node, entity, hop)
+
+    def _parts(self, node: Expression, entity: Entity, hop: str) -> Expression:
+        match node:
+            case Compare(operator, left, right):
+                return Compare(operator, self.inside(left, entity, hop), self.inside(right, entity, hop))
+            case And(parts):
+                return And(tuple(self.inside(part, entity, hop) for part in parts))
+            case Or(parts):
+                return Or(tuple(self.inside(part, entity, hop) for part in parts))
+            case Not(inner):
+                return Not(self.inside(inner, entity, hop))
+            case IsNull(inner):
+                return IsNull(self.inside(inner, entity, hop))
+            case Function(name, arguments, type_):
+                return Function(name, tuple(self.inside(one, entity, hop) for one in arguments), type_)
+            case Choose(condition, then):
+                return Choose(self.inside(condition, entity, hop), self.inside(then, entity, hop))
+            case Aggregated(function, inner, type_) if inner is not None:
+                return Aggregated(function, self.inside(inner, entity, hop), type_)
+            case _:
+                return node
+
+    def _expanded(
+        self, node: Expression, entity: Entity, *, masked: bool = False, hop: str = "relation_filter"
+    ) -> Expression:
+        """A computed field's expression in place of the field, its inputs masked unless it was granted itself."""
+        if not isinstance(node, Column) or node.field.computed is None:
+            return node
+        expression = entity.computed[node.field.name].expression
+        if expression is None:
+            raise Forbidden(f"{node.field.name} is made in Python and cannot be asked about", where=node.field.name)
+        if masked:
+            return self.inside(expression, entity, hop)
+        bare = replace(self, hops={**self.hops, "mask": _unmasked})
+        return bare.inside(expression, entity, hop)
+
+    def _target(self, relation: Relation) -> Entity:
+        return self.rules.manifest.entities[relation.target]
+
+
+def _unmasked(value: Expression, _entity: Entity, _rules: Rules) -> Expression:
+    return value

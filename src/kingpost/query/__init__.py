@@ -1,0 +1,1 @@
+"""The algebra: what is asked, as frozen values that know no protocol and no engine."""
