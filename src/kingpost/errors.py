@@ -23,6 +23,7 @@ A protocol maps `category` to its own status once, so no error here knows of HTT
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
@@ -76,13 +77,26 @@ class KingpostError(Exception):
 
 
 class DeclarationError(KingpostError):
-    """A model, policy or setting is wrong; `at` is the place as `file:line`."""
+    """A model, policy or setting is wrong; `at` is the place as `file:line`, `faults` each thing that is wrong."""
 
     code = "KP000"
 
-    def __init__(self, message: str, *, hint: str | None = None, at: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        at: str | None = None,
+        faults: tuple[DeclarationError, ...] = (),
+    ) -> None:
         super().__init__(message if at is None else f"{at}: {message}", hint=hint)
         self.at = at
+        self.faults = faults or (self,)
+
+    @classmethod
+    def together(cls, faults: Sequence[DeclarationError]) -> DeclarationError:
+        """One error for all that is wrong, each fault on its own line."""
+        return cls("\n".join(map(str, faults)), faults=tuple(faults))
 
 
 class CallerError(KingpostError):
@@ -120,9 +134,19 @@ class UnknownName(CallerError):
 
 
 class Mistyped(CallerError):
-    """A value does not fit its field."""
+    """A value does not fit its field; `faults` are all of them, where a call has several."""
 
     code = "KP201"
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, where: str | None = None, faults: tuple[Detail, ...] = ()
+    ) -> None:
+        super().__init__(message, hint=hint, where=where)
+        self.faults = faults
+
+    @property
+    def details(self) -> tuple[Detail, ...]:
+        return self.faults or super().details
 
 
 class TooDear(CallerError):

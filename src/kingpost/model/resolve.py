@@ -31,6 +31,7 @@ from kingpost.model.expressions import (
     Through,
 )
 from kingpost.model.fields import Field, Relation
+from kingpost.model.functions import settle
 from kingpost.model.manifest import Entity, suggest
 from kingpost.model.types import BOOL, ORDERED, Scalar, Type
 
@@ -84,8 +85,9 @@ def resolve(expression: Expression, scope: Scope) -> Expression:
             return IsNull(resolve(inner, scope))
         case Choose(condition, then):
             return Choose(resolve(condition, scope), resolve(then, scope))
-        case Function(name, arguments, type_):
-            return Function(name, tuple(resolve(one, scope) for one in arguments), type_)
+        case Function(name, arguments):
+            resolved = tuple(resolve(one, scope) for one in arguments)
+            return settle(name, resolved, tuple(type_of(one) for one in resolved))
         case _:
             return expression
 

@@ -8,6 +8,7 @@ from kingpost.errors import Malformed, Mistyped
 from kingpost.model.expressions import (
     Aggregated,
     And,
+    Column,
     Compare,
     Expression,
     IsNull,
@@ -15,7 +16,6 @@ from kingpost.model.expressions import (
     Not,
     Or,
     Slot,
-    Through,
 )
 from kingpost.model.resolve import Scope, check_operator, resolve_value
 from kingpost.model.types import DECIMAL, FLOAT, INT, NUMERIC, ORDERED, Scalar, Type
@@ -135,7 +135,7 @@ def _sort(sort: tuple[Order, ...], keys: tuple[Output, ...], scope: Scope) -> tu
     check_distinct(asked)
     descending = asked[-1].descending if asked else False
     named = {key.name for key in asked}
-    rest = tuple(_by_output(output, descending) for output in keys if output.name not in named)
+    rest = tuple(_by_output(output, descending, scope) for output in keys if output.name not in named)
     return asked + rest
 
 
@@ -150,15 +150,11 @@ def _sort_key(order: Order, keys: dict[str, Output], scope: Scope) -> SortKey:
             hint=f"sort by {', '.join(keys)} or an aggregate such as avg:field",
             where="sort",
         )
-    return _by_output(keys[name], order.descending)
+    return _by_output(keys[name], order.descending, scope)
 
 
-def _by_output(output: Output, descending: bool) -> SortKey:
+def _by_output(output: Output, descending: bool, scope: Scope) -> SortKey:
     value = output.value
-    nullable = isinstance(value, Through) or _nullable(value)
-    return SortKey(output.name, value, output.type, descending, nullable)
-
-
-def _nullable(value: Expression) -> bool:
-    field = getattr(value, "field", None)
-    return field is None or field.nullable or field.computed is not None
+    plain = isinstance(value, Column) and value.field.computed is None and not value.field.nullable
+    masked = output.name in scope.entity.policy.fields
+    return SortKey(output.name, value, output.type, descending, nullable=masked or not plain)

@@ -69,5 +69,7 @@ def _sort_key(order: Order, scope: Scope) -> SortKey:
     if field.type.array or field.type.scalar not in ORDERED or field.computed == "python":
         why = "is made in Python" if field.computed == "python" else f"is {field.type}"
         raise Mistyped(f"{name} cannot be sorted by: it {why}", where="sort")
-    nullable = field.nullable or field.computed is not None or isinstance(value, Through)
+    # A mask that looks at the row makes its field null in some; which, only the policy knows.
+    masked = field.name in scope.entity.policy.fields
+    nullable = field.nullable or masked or field.computed is not None or isinstance(value, Through)
     return SortKey(name, value, field.type, order.descending, nullable)

@@ -201,6 +201,14 @@ PLAIN = Rendering({})
 
 
 @dataclass(frozen=True, slots=True)
+class Derivation:
+    """The Select whose Derived members Python makes of what a store answered under `rendering`."""
+
+    select: Select
+    rendering: Rendering
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a store runs: its own `program` and, of all `slots`, those it wants, in its `order`.
 
@@ -210,7 +218,7 @@ class Plan:
         order: the numbers of the slots whose values the store is handed.
         result: the shape of the answer.
         fingerprint: what a cursor of this question carries; `fingerprint_slot` is where a caller's comes in.
-        derived: the Select whose Derived members Python makes after the run, if there is any.
+        derived: what Python adds to the answer after the run, if anything.
     """
 
     program: object
@@ -222,4 +230,4 @@ class Plan:
     backward: bool = False
     scan: Scan | None = None
     fingerprint_slot: int | None = None
-    derived: Select | None = None
+    derived: Derivation | None = None

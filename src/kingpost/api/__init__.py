@@ -1,0 +1,1 @@
+"""How it is asked: one room for each protocol, each with describe, read, write and app."""

@@ -1,0 +1,127 @@
+"""The composition root: the one file that knows every room. It wires; it does no work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+from kingpost.answer import Engine, answer
+from kingpost.api.http import Door, Http, HttpOptions, Lifespan, Receive, Scope, Send
+from kingpost.api.message import Route
+from kingpost.api.rest.app import rest
+from kingpost.auth.tokens import identify_by_token, token_rules
+from kingpost.errors import DeclarationError
+from kingpost.model.declare import Table
+from kingpost.model.manifest import Manifest
+from kingpost.model.read import read_manifest
+from kingpost.observe import FLUSH_EVERY_S, JsonLog, Observer
+from kingpost.ports import Store
+from kingpost.settings import Settings
+from kingpost.store.postgres.store import PostgresStore
+
+MakeStore = Callable[[Settings, Observer], Store]
+
+
+class App:
+    """One application: its entities, served over every protocol. It is an ASGI application.
+
+    Args:
+        name: what the app is called, in logs and contracts.
+        entities: the declared classes.
+        timezone: IANA name; where dates and times without an offset are meant.
+        store: makes the store from the settings; PostgreSQL at `database_url` unless given.
+
+    Raises:
+        DeclarationError: a declaration is wrong; the message lists all faults with file and line.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        entities: Sequence[type[Table]],
+        timezone: str = "UTC",
+        store: MakeStore | None = None,
+    ) -> None:
+        self.name = name
+        self.manifest: Manifest = read_manifest(name, entities, timezone=timezone)
+        self.store_for: MakeStore = store or _postgres
+        self._http: Http | None = None
+
+    def wire(self, settings: Settings, observe: Observer | None = None) -> Wired:
+        """Put the rooms together under these settings; nothing is connected yet."""
+        log = JsonLog(level=settings.log_level)
+        observe = observe or log
+        store = self.store_for(settings, observe)
+        engine = Engine(self.manifest, store, store.run, observe, settings.cost_rows_max)
+        ask = partial(answer, engine=engine)
+        running = _Running(store, self.manifest, log)
+        door = Door(
+            routes={"v1": Route("rest", rest(self.manifest, ask))},
+            identify=identify_by_token(token_rules(settings), observer=observe),
+            ready=store.ready,
+            observe=observe,
+            options=HttpOptions(
+                deadline_s=settings.deadline_s,
+                body_bytes_max=settings.body_bytes_max,
+                cors_origins=settings.cors_origins,
+                trusted_proxies=settings.trusted_proxies,
+            ),
+            lifespan=Lifespan(running.start, running.stop),
+        )
+        return Wired(engine, Http(door), running.start, running.stop)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope, by the settings of the process."""
+        if self._http is None:
+            self._http = self.wire(Settings.load()).http
+        await self._http(scope, receive, send)
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """An app put together: what answers calls, what answers HTTP, and how to start and stop both."""
+
+    engine: Engine
+    http: Http
+    start: Callable[[], Awaitable[None]]
+    stop: Callable[[], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class _Running:
+    """What lives while the app serves: the store's connections, and the task that flushes the log."""
+
+    store: Store
+    manifest: Manifest
+    log: JsonLog
+    flushing: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await self.store.open(self.manifest)
+        self.flushing = asyncio.create_task(self._flush())
+
+    async def stop(self) -> None:
+        if self.flushing is not None:
+            self.flushing.cancel()
+            with suppress(asyncio.CancelledError):
+                await self.flushing
+        await self.store.close()
+        self.log.flush()
+
+    async def _flush(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_EVERY_S)
+            self.log.flush()
+
+
+def _postgres(settings: Settings, observe: Observer) -> Store:
+    if settings.database_url is None:
+        raise DeclarationError(
+            "there is no database to serve from",
+            hint="set KINGPOST_DATABASE_URL, or run `kingpost dev`, which brings one along",
+        )
+    return PostgresStore(settings.database_url.reveal(), connections=settings.connections, observe=observe)

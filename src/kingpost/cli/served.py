@@ -1,0 +1,73 @@
+"""What the commands need of an app; `kingpost.App` is one."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+from kingpost.call import Actor
+from kingpost.model.manifest import Manifest
+from kingpost.ports import Store
+from kingpost.query.operations import Operation
+from kingpost.query.stages import Allowed, Bound
+from kingpost.settings import Settings
+
+State: TypeAlias = Literal["empty", "ours", "foreign"]
+Scope: TypeAlias = MutableMapping[str, Any]
+
+
+class KeptStore(Store, Protocol):
+    """A store that can say, before it is opened, what it finds where it keeps things."""
+
+    async def state(self, manifest: Manifest) -> State:
+        """`empty`: nothing of ours; `ours`: made for this manifest; `foreign`: made for another one."""
+
+
+class Explanation(Protocol):
+    """What one request becomes, stage by stage. `database_plan` are the lines of PostgreSQL's EXPLAIN."""
+
+    @property
+    def skeleton(self) -> tuple[str, ...]: ...
+
+    @property
+    def operation(self) -> Operation: ...
+
+    @property
+    def bound(self) -> Bound: ...
+
+    @property
+    def allowed(self) -> Allowed: ...
+
+    @property
+    def sql(self) -> str: ...
+
+    @property
+    def arguments(self) -> Sequence[object]: ...
+
+    @property
+    def database_plan(self) -> Sequence[str]: ...
+
+
+@runtime_checkable
+class ServedApp(Protocol):
+    """An ASGI app that was made of a manifest."""
+
+    name: str
+    manifest: Manifest
+
+    def store_for(self, settings: Settings) -> KeptStore:
+        """The store these settings name, not opened yet."""
+
+    async def explain(self, settings: Settings, method: str, target: str, actor: Actor) -> Explanation:
+        """What `target` becomes for this actor; nothing is answered."""
+
+    def drain(self) -> None:
+        """Let readiness say no from now on; everything else goes on."""
+
+    async def __call__(
+        self,
+        scope: Scope,
+        receive: Callable[[], Awaitable[Mapping[str, Any]]],
+        send: Callable[[dict[str, Any]], Awaitable[None]],
+    ) -> None:
+        """ASGI 3."""

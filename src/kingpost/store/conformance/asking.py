@@ -1,0 +1,165 @@
+"""Ask a store as `answer.py` would, but without a policy: checks narrow the question themselves."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, TypeAlias, cast
+
+import msgspec
+
+from kingpost.call import ANONYMOUS, Answer, Ask
+from kingpost.model.expressions import Column, Compare, Comparison, Constant, Expression, Name, Slot
+from kingpost.model.manifest import Entity, Manifest
+from kingpost.ports import Store
+from kingpost.query.bind import bind
+from kingpost.query.operations import Cursor, Operation, Order, Read
+from kingpost.query.stages import PLAIN, Allowed, Member, Nested, Output, Plan, Question, Rendering, Select
+from kingpost.query.values import filler
+from kingpost.store.conformance.model import SAMPLES, SHELVES, manifest
+
+NOW = datetime(2013, 7, 1, 12, tzinfo=UTC)
+DEADLINE_S = 30.0
+Narrow: TypeAlias = Callable[[Any], Question]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, its body parsed, and the plan it came of."""
+
+    body: Any
+    answer: Answer
+    plan: Plan
+
+    def column(self, name: str) -> list[Any]:
+        """One value of each row."""
+        return [row[name] for row in self.body]
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A store with rows in it, ready to be asked."""
+
+    store: Store
+    manifest: Manifest
+
+    async def ask(
+        self,
+        operation: Operation,
+        *values: object,
+        narrow: Narrow | None = None,
+        rendering: Rendering = PLAIN,
+        deadline_s: float = DEADLINE_S,
+    ) -> Reply:
+        """Bind, compile, fill and run `operation`; `narrow` may change the question as a policy does."""
+        bound = bind(operation, self.manifest)
+        question = _expanded(bound.question)
+        question = question if narrow is None else narrow(question)
+        allowed = Allowed(question, bound.slots, bound.manifest, bound.cost, bound.scan, bound.fingerprint_slot)
+        plan = self.store.compile(allowed, rendering)
+        arguments = filler(plan, self.manifest.timezone)(values, ANONYMOUS, NOW)
+        answer = await self.store.run(Ask(plan, arguments, time.monotonic() + deadline_s))
+        return Reply(None if answer.body is None else msgspec.json.decode(answer.body), answer, plan)
+
+    async def matching(self, entity: str, where: Expression, *values: object, narrow: Narrow | None = None) -> list[Any]:
+        """The keys of the rows that satisfy `where`, in order."""
+        key = self.manifest.entity(entity).key[0]
+        read = Read(entity, fields=(key,), where=where, limit=Slot(len(values)))
+        return (await self.ask(read, *values, 1_000, narrow=narrow)).column(key)
+
+    def column(self, entity: str, field: str) -> Column:
+        """A field as it stands in a question."""
+        return Column(self.manifest.entity(entity).fields[field])
+
+    def entity(self, name: str) -> Entity:
+        """The entity of that name."""
+        return self.manifest.entity(name)
+
+
+async def samples(store: Store) -> Library:
+    """The store with a row for each of SAMPLES, numbered from 0."""
+    made = manifest()
+    await store.create(made)
+    await store.load("Sample", [{"id": number, **given} for number, (given, _) in enumerate(SAMPLES)])
+    return Library(store, made)
+
+
+async def shelves(store: Store) -> Library:
+    """The store with authors, books, labels and the taggings between them."""
+    made = manifest()
+    await store.create(made)
+    for entity, rows in SHELVES.items():
+        await store.load(entity, rows)
+    return Library(store, made)
+
+
+async def empty(store: Store) -> Library:
+    """The store with no rows."""
+    made = manifest()
+    await store.create(made)
+    return Library(store, made)
+
+
+def given(path: str, operator: Comparison = "eq", slot: int = 0) -> Compare:
+    """The condition that compares a dotted name with the call's value number `slot`."""
+    return Compare(operator, Name(tuple(path.split("."))), Slot(slot))
+
+
+def settled(left: Expression, operator: Comparison, value: object) -> Compare:
+    """A condition over a bound column and a constant, as a policy brings it."""
+    field = cast("Column", left).field
+    return Compare(operator, left, Constant(value, field.type))
+
+
+def order(*keys: str) -> tuple[Order, ...]:
+    """Sort keys, `-` for descending."""
+    return tuple(Order(Name(tuple(key.removeprefix("-").split("."))), key.startswith("-")) for key in keys)
+
+
+def turned(operation: Any, reply: Reply, keys: bytes, values: Sequence[object], *, backward: bool) -> tuple[Any, list[Any]]:
+    """The operation's page behind (or before) `keys`, and its values: those of the question, then the cursor's."""
+    slots: list[Slot | None] = []
+    filled = list(values)
+    for key in msgspec.json.decode(keys):
+        slots.append(None if key is None else Slot(len(filled)))
+        if key is not None:
+            filled.append(key)
+    mark = Slot(len(filled))
+    return replace(operation, cursor=Cursor(backward, tuple(slots), mark)), [*filled, reply.plan.fingerprint]
+
+
+def opened(cursor: str) -> list[Any]:
+    """What a nested cursor holds."""
+    found: list[Any] = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    return found
+
+
+def _expanded(question: Question) -> Question:
+    """Computed fields in the answer become their expressions, as the policy makes them."""
+    return _with_computed(question) if isinstance(question, Select) else question
+
+
+def _with_computed(select: Select) -> Select:
+    members: list[Member] = []
+    for member in select.members:
+        match member:
+            case Output(name, Column(field)) if field.computed == "sql":
+                expression = select.source.entity.computed[name].expression
+                assert expression is not None
+                members.append(replace(member, value=expression))
+            case Nested():
+                members.append(replace(member, select=_with_computed(member.select)))
+            case _:
+                members.append(member)
+    return replace(select, members=tuple(members))
+
+
+def same(found: object, wanted: object, about: str) -> None:
+    """Fail, and say how, unless both are equal."""
+    if found != wanted:
+        raise AssertionError(f"{about}: found {found!r}, wanted {wanted!r}")
+
+

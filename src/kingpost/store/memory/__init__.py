@@ -1,0 +1,93 @@
+"""The store in memory: not a mock but the reference, which every other store has to agree with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from kingpost.call import Answer, Ask
+from kingpost.errors import DeclarationError, EngineUnavailable
+from kingpost.model.defaults import TimeOrderedIds, filled
+from kingpost.model.manifest import Manifest
+from kingpost.query.stages import Allowed, Plan, Rendering
+from kingpost.store.memory.compile import compile as compile_plan
+from kingpost.store.memory.load import loaded
+from kingpost.store.memory.run import run
+from kingpost.store.memory.tables import Tables
+
+__all__ = ["MemoryStore"]
+
+
+class MemoryStore:
+    """Keeps everything in this process and forgets it at the end. For tests; it scans every row, always."""
+
+    __slots__ = ("_closed", "_new_id", "_tables")
+
+    def __init__(self) -> None:
+        self._tables: Tables | None = None
+        self._closed = False
+        self._new_id = TimeOrderedIds(os.urandom)
+
+    def compile(self, allowed: Allowed, rendering: Rendering) -> Plan:
+        """Make the plan of a question: pure, no I/O."""
+        return compile_plan(allowed, rendering)
+
+    async def run(self, ask: Ask) -> Answer:
+        """Run a plan by its deadline.
+
+        Raises:
+            TooLate: the deadline passed.
+            EngineUnavailable: the store is closed, or was never opened.
+        """
+        return run(ask, self._open_tables())
+
+    async def open(self, manifest: Manifest) -> None:
+        """Serve `manifest`; a store that keeps nothing yet makes its empty tables.
+
+        Raises:
+            DeclarationError: what is kept belongs to another manifest.
+        """
+        if self._tables is None:
+            self._tables = Tables(manifest)
+        elif self._tables.manifest != manifest:
+            raise DeclarationError("what is kept belongs to another manifest", hint="create() drops it")
+        self._closed = False
+
+    async def create(self, manifest: Manifest) -> None:
+        """Make empty tables for the manifest; what was there is dropped."""
+        self._tables = Tables(manifest)
+        self._closed = False
+
+    async def load(self, entity: str, rows: Iterable[Mapping[str, object]]) -> int:
+        """Add rows in bulk, defaults filled in, no policy asked; return how many. All or nothing.
+
+        Raises:
+            Mistyped, UnknownName: a row does not fit; then none is added.
+        """
+        tables = self._open_tables()
+        declared = tables.manifest.entity(entity)
+        before = len(tables.rows(entity))
+        self._tables = loaded(tables, declared, filled(declared, rows, datetime.now(UTC), self._new_id))
+        return len(self._tables.rows(entity)) - before
+
+    def estimated_rows(self, entity: str) -> int:
+        """How many rows there are, exactly."""
+        return 0 if self._tables is None else len(self._tables.rows(entity))
+
+    async def ready(self) -> None:
+        """Return if the store can serve now.
+
+        Raises:
+            EngineUnavailable: it is closed, or was never opened.
+        """
+        self._open_tables()
+
+    async def close(self) -> None:
+        """Stop serving; safe to call twice."""
+        self._closed = True
+
+    def _open_tables(self) -> Tables:
+        if self._tables is None or self._closed:
+            raise EngineUnavailable("the memory store is not open", hint="open or create it with a manifest first")
+        return self._tables

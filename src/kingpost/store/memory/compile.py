@@ -1,0 +1,234 @@
+"""Compile a question for the memory store: its expressions become functions, once for each shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from kingpost.model.expressions import Aggregated, Aggregation, Expression, walk
+from kingpost.model.fields import Relation
+from kingpost.model.resolve import type_of
+from kingpost.model.types import BOOL, Type
+from kingpost.query.derive import derived, need_name
+from kingpost.query.evaluate import Meaning, Row, bucket_key, meaning
+from kingpost.query.rendering import Renderer, renderer
+from kingpost.query.stages import (
+    Allowed,
+    Buckets,
+    Derived,
+    Nested,
+    Output,
+    Page,
+    Plan,
+    Rendering,
+    Rows,
+    Select,
+    SortKey,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """The rows of an entity that `admits`."""
+
+    entity: str
+    admits: Meaning
+
+
+@dataclass(frozen=True, slots=True)
+class Ordering:
+    """A total order, and the part of it that is asked for; `limit` and `start` are slot numbers."""
+
+    keys: tuple[Meaning, ...]
+    renderers: tuple[Renderer, ...]
+    descending: tuple[bool, ...]
+    limit: int | None
+    start: tuple[int | None, ...] | None
+    backward: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value of a row's object."""
+
+    name: str
+    value: Meaning
+    render: Renderer
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The rows between the ends of a many-to-many relation: `local` here, `back` and `onward` there, `remote` beyond."""
+
+    walk: Walk
+    relation: Relation
+    back: str
+    onward: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nest:
+    """Related rows in a row's object; `after` is where the cursor of a Many's next page stands."""
+
+    name: str
+    after: str
+    relation: Relation
+    visible: Meaning
+    select: Selecting
+    links: Links | None
+
+
+@dataclass(frozen=True, slots=True)
+class Selecting:
+    """A Select, ready to run."""
+
+    walk: Walk
+    members: tuple[Value | Nest, ...]
+    ordering: Ordering
+    single: bool
+    counted: Walk | None
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """One aggregate: where the bucket keeps it, and over what; without `inner`, it counts the rows."""
+
+    key: str
+    function: Aggregation
+    of: Type
+    inner: Meaning | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bucketing:
+    """A Buckets, ready to run. `keys` are of the rows; `outputs`, `having` and `ordering` are of the buckets."""
+
+    walk: Walk
+    keys: tuple[tuple[str, Meaning, Type], ...]
+    countings: tuple[Counting, ...]
+    outputs: tuple[Value, ...]
+    having: Meaning
+    ordering: Ordering
+
+
+Program: TypeAlias = Selecting | Bucketing
+
+
+def compile(allowed: Allowed, rendering: Rendering) -> Plan:
+    """Make the plan of a question: pure, and the only maker of this store's plans."""
+    question = allowed.question
+    page = question.page
+    if isinstance(question, Select):
+        program: Program = _selecting(question, rendering)
+    else:
+        program = _bucketing(question, rendering)
+    return Plan(
+        program=program,
+        slots=allowed.slots,
+        order=tuple(range(len(allowed.slots))),
+        result="buckets" if isinstance(question, Buckets) else "row" if question.single else "rows",
+        cost=allowed.cost,
+        fingerprint=question.fingerprint,
+        backward=page is not None and page.backward,
+        scan=allowed.scan,
+        fingerprint_slot=allowed.fingerprint_slot,
+        derived=derived(question, rendering),
+    )
+
+
+def _selecting(select: Select, rendering: Rendering) -> Selecting:
+    members: list[Value | Nest] = []
+    for member in select.members:
+        match member:
+            case Output(name):
+                members.append(_value(member, rendering.name(name)))
+            case Derived(name, needs=needs):
+                members.extend(_value(need, need_name(name, need.name)) for need in needs)
+            case Nested():
+                members.append(_nest(member, rendering))
+    return Selecting(
+        walk=_walk(select.source),
+        members=tuple(members),
+        ordering=_ordering(select.sort, None if select.limit is None else select.limit.number, select.page),
+        single=select.single,
+        counted=None if select.counted is None else _walk(select.counted),
+        fingerprint=select.fingerprint,
+    )
+
+
+def _value(output: Output, name: str) -> Value:
+    return Value(name, meaning(output.value), renderer(output.type))
+
+
+def _nest(nested: Nested, rendering: Rendering) -> Nest:
+    relation, middle = nested.relation, nested.middle
+    links = None
+    if middle is not None and relation.middle is not None:
+        links = Links(_walk(middle), relation, relation.middle.back, relation.middle.onward)
+    return Nest(
+        name=rendering.name(nested.name),
+        after=rendering.name(f"{nested.name}_next"),
+        relation=relation,
+        visible=meaning(nested.visible),
+        select=_selecting(nested.select, rendering),
+        links=links,
+    )
+
+
+def _walk(rows: Rows) -> Walk:
+    return Walk(rows.entity.name, meaning(rows.where))
+
+
+def _ordering(
+    sort: Sequence[SortKey], limit: int | None, page: Page | None, keys: tuple[Meaning, ...] | None = None
+) -> Ordering:
+    return Ordering(
+        keys=tuple(meaning(key.value) for key in sort) if keys is None else keys,
+        renderers=tuple(renderer(key.type) for key in sort),
+        descending=tuple(key.descending for key in sort),
+        limit=limit,
+        start=None if page is None else tuple(None if key is None else key.number for key in page.keys),
+        backward=page is not None and page.backward,
+    )
+
+
+def _bucketing(buckets: Buckets, rendering: Rendering) -> Bucketing:
+    groups = frozenset(bucket_key(key.value) for key in buckets.keys)
+    counted = [*(one.value for one in buckets.aggregates), buckets.having, *(key.value for key in buckets.sort)]
+    found = {bucket_key(node): node for one in counted for node in walk(one) if isinstance(node, Aggregated)}
+    outputs = (
+        Value(rendering.name(one.name), _of_bucket(one.value, groups), renderer(one.type))
+        for one in (*buckets.keys, *buckets.aggregates)
+    )
+    sort_keys = tuple(_of_bucket(key.value, groups) for key in buckets.sort)
+    return Bucketing(
+        walk=_walk(buckets.source),
+        keys=tuple((bucket_key(key.value), meaning(key.value), key.type) for key in buckets.keys),
+        countings=tuple(_counting(key, node) for key, node in found.items()),
+        outputs=tuple(outputs),
+        having=_of_bucket(buckets.having, groups),
+        ordering=_ordering(buckets.sort, buckets.limit.number, buckets.page, sort_keys),
+    )
+
+
+def _of_bucket(expression: Expression, groups: frozenset[str]) -> Meaning:
+    """A group key is looked up in the bucket, as an Aggregated is; the rest is made of those."""
+    key = bucket_key(expression)
+    return _held(key) if key in groups else meaning(expression)
+
+
+def _held(key: str) -> Meaning:
+    def held(row: Row, _context: object) -> object:
+        return row[key]
+
+    return held
+
+
+def _counting(key: str, node: Aggregated) -> Counting:
+    if node.inner is None:
+        return Counting(key, node.function, BOOL, None)
+    return Counting(key, node.function, type_of(node.inner) or node.type, meaning(node.inner))
+
+

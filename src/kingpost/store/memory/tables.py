@@ -1,0 +1,63 @@
+"""The rows the memory store keeps: plain dicts by field name, and how to find those a relation leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from kingpost.errors import DeclarationError
+from kingpost.model.fields import Relation
+from kingpost.model.manifest import Manifest
+from kingpost.query.evaluate import Row
+
+
+class Stored(dict[str, object]):
+    """A row; its version is kept apart, since it is no field."""
+
+    __slots__ = ("version",)
+
+    def __init__(self, values: Mapping[str, object], version: int = 1) -> None:
+        super().__init__(values)
+        self.version = version
+
+
+class Tables:
+    """All rows of one manifest. What is found by a field's value is looked up in a dict made at first use."""
+
+    __slots__ = ("_found", "_rows", "manifest")
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.manifest = manifest
+        self._rows: dict[str, Sequence[Stored]] = dict.fromkeys(manifest.entities, ())
+        self._found: dict[tuple[str, str], dict[object, list[Stored]]] = {}
+
+    def rows(self, entity: str) -> Sequence[Stored]:
+        """All rows of the entity.
+
+        Raises:
+            DeclarationError: the manifest has no such entity.
+        """
+        rows = self._rows.get(entity)
+        if rows is None:
+            raise DeclarationError(f"the memory store keeps no {entity}", hint="create() it with this manifest first")
+        return rows
+
+    def extended(self, entity: str, rows: Iterable[Stored]) -> Tables:
+        """These tables and more rows; what is kept here stays as it is."""
+        new = Tables(self.manifest)
+        new._rows = {**self._rows, entity: (*self.rows(entity), *rows)}
+        return new
+
+    def related(self, relation: Relation, row: Row) -> Sequence[Stored]:
+        """The rows the relation leads to from `row`, whoever may see them."""
+        return self.lookup(relation.target, relation.remote, row[relation.local])
+
+    def lookup(self, entity: str, field: str, value: object) -> Sequence[Stored]:
+        """The rows whose field has the value; none has null."""
+        if value is None:
+            return ()
+        by_value = self._found.get((entity, field))
+        if by_value is None:
+            by_value = self._found[entity, field] = {}
+            for row in self.rows(entity):
+                by_value.setdefault(row[field], []).append(row)
+        return by_value.get(value, ())

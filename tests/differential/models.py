@@ -1,0 +1,205 @@
+"""Random small models with policies, and data for them, as Hypothesis strategies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from hypothesis import strategies as st
+
+from kingpost.model.expressions import (
+    FALSE,
+    TRUE,
+    And,
+    Column,
+    Compare,
+    Constant,
+    Expression,
+    FromCall,
+    Function,
+    HasRole,
+    IsNull,
+    Name,
+    Not,
+    Or,
+)
+from kingpost.model.fields import Field, Relation
+from kingpost.model.manifest import Computed, Entity, Manifest, Policy
+from kingpost.model.resolve import Scope, resolve
+from kingpost.model.types import INT, TEXT, Scalar, Type
+
+ROLES = ("clerk", "admin")
+CLAIMS: Mapping[str, object] = {"number": 1, "word": "a"}
+
+POOLS: Mapping[Scalar, tuple[Any, ...]] = {
+    Scalar.INT: (0, 1, 2, -1, 2**63 - 1, -(2**63)),
+    Scalar.TEXT: ("", "a", "A", "b", "é", "É", "a%b", "a_b", "\\", "ab\\", "zß", "𝄞", "a\nb"),
+    Scalar.FLOAT: (0.0, -0.0, 1.5, -2.25, 1e300, 1e-300),
+    Scalar.DECIMAL: (Decimal("1.0"), Decimal("1.00"), Decimal("-2.5"), Decimal("0"), Decimal("1e20"), Decimal("3.333")),
+    Scalar.BOOL: (True, False),
+    Scalar.DATETIME: (
+        datetime(2013, 1, 1, tzinfo=UTC),
+        datetime(2013, 7, 1, 5, 0, 0, 500, tzinfo=UTC),
+        datetime(1, 1, 1, tzinfo=UTC),
+        datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+    ),
+    Scalar.DATE: (date(2013, 1, 1), date(2000, 2, 29), date(1, 1, 1), date(9999, 12, 31)),
+    Scalar.TIME: (time(0), time(12, 30), time(23, 59, 59, 999999)),
+    Scalar.DURATION: (
+        timedelta(0),
+        timedelta(days=1),
+        timedelta(hours=24, microseconds=1),
+        timedelta(days=-3, hours=2),
+    ),
+    Scalar.UUID: (UUID(int=0), UUID(int=1), UUID(int=2**128 - 1)),
+    Scalar.BYTES: (b"", b"\x00", b"\xff\x00a", b"a" * 100),
+    Scalar.JSON: ({}, {"a": 1}, {"a": 1.0, "b": [1, None]}, [1, 2], "text", 1, True),
+}
+ARRAYS = (Scalar.INT, Scalar.TEXT)
+
+
+@dataclass(frozen=True)
+class World:
+    """A model and its rows, in an order that respects the Refs."""
+
+    manifest: Manifest
+    rows: Mapping[str, list[dict[str, object]]]
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    """A model of two or three entities, each with rows."""
+    names = ("Alpha", "Beta", "Gamma")[: draw(st.integers(2, 3))]
+    shapes = {name: draw(_fields(name)) for name in names}
+    entities: dict[str, Entity] = {}
+    for number, name in enumerate(names):
+        refs = {f"{target.lower()}_ref": target for target in names[: number + 1] if draw(st.booleans())}
+        entities[name] = _entity(name, shapes[name], refs, draw(st.booleans()))
+    entities = _with_manys(entities)
+    entities = {name: _with_computed(entity) for name, entity in entities.items()}
+    settled = {name: draw(_with_policy(entity, entities)) for name, entity in entities.items()}
+    rows: dict[str, list[dict[str, object]]] = {}
+    for name in names:
+        rows[name] = draw(_rows(settled[name], rows))
+    return World(Manifest("world", "America/New_York", settled), rows)
+
+
+def values(type_: Type) -> st.SearchStrategy[Any]:
+    """A value of the type, from a pool small enough that values meet each other."""
+    pool = st.sampled_from(type_.choices or POOLS[type_.scalar])
+    return st.lists(pool, max_size=3) if type_.array else pool
+
+
+@st.composite
+def _fields(draw: st.DrawFn, entity: str) -> dict[str, Field]:
+    scalars = draw(st.lists(st.sampled_from(list(Scalar)), min_size=2, max_size=5))
+    fields = {"id": Field("id", INT, "id")}
+    for number, scalar in enumerate([Scalar.INT, Scalar.TEXT, *scalars]):
+        array = number > 1 and scalar in ARRAYS and draw(st.booleans())
+        choices = ("a", "b", "A") if scalar is Scalar.TEXT and number > 1 and not array and draw(st.booleans()) else ()
+        name = f"{scalar.value}_{number}"
+        fields[name] = Field(name, Type(scalar, array, choices), f"c{number}", nullable=draw(st.booleans()))
+    return fields
+
+
+def _entity(name: str, fields: dict[str, Field], refs: Mapping[str, str], flag: bool) -> Entity:
+    relations = {}
+    for ref, target in refs.items():
+        nullable = flag or target == name
+        fields = {**fields, ref: Field(ref, INT, ref, nullable=nullable, ref=target)}
+        relations[ref] = Relation(ref, name, target, many=False, local=ref, remote="id", nullable=nullable)
+    return Entity(
+        name, name.lower() + "s", name.lower() + "s", name.lower(), "table", fields, ("id",), relations,
+        policy=Policy(read=TRUE), scan_rows_max=10**9,
+    )  # fmt: skip
+
+
+def _with_manys(entities: Mapping[str, Entity]) -> dict[str, Entity]:
+    found = dict(entities)
+    for entity in entities.values():
+        for relation in entity.relations.values():
+            target = found[relation.target]
+            name = f"{entity.name.lower()}_many"
+            many = Relation(
+                name, target.name, entity.name, many=True, local="id", remote=relation.name, back=relation.name
+            )
+            found[target.name] = replace(target, relations={**target.relations, name: many})
+    return found
+
+
+def _with_computed(entity: Entity) -> Entity:
+    number = entity.fields["int_0"]
+    doubled = Function("add", (Column(number), Column(entity.fields["id"])), INT)
+    text = Function("concat", (Column(entity.fields["text_1"]), Constant("!", TEXT)), TEXT)
+    fields = {
+        **entity.fields,
+        "doubled": Field("doubled", INT, "", nullable=True, computed="sql"),
+        "loud": Field("loud", TEXT, "", nullable=True, computed="sql"),
+    }
+    return replace(entity, fields=fields, computed={"doubled": Computed(doubled), "loud": Computed(text)})
+
+
+@st.composite
+def _with_policy(draw: st.DrawFn, entity: Entity, entities: Mapping[str, Entity]) -> Entity:
+    scope = Scope(entities, entity, private=True)
+    read = resolve(draw(st.one_of(st.just(TRUE), rules(entity))), scope)
+    masked = draw(st.lists(st.sampled_from(["int_0", "text_1", "doubled", *entity.relations]), max_size=2, unique=True))
+    masks = {name: resolve(draw(rules(entity)), scope) for name in masked if name in entity.fields}
+    policy = Policy(read=read, fields=masks)
+    if draw(st.integers(0, 4)) == 0:
+        return replace(entity, policy=policy, tenant="int_0")
+    return replace(entity, policy=policy)
+
+
+def rules(entity: Entity) -> st.SearchStrategy[Expression]:
+    """A policy over the entity's own fields, the row behind a Ref, the caller's roles and claims."""
+    leaves: list[Expression] = [
+        HasRole("clerk"),
+        HasRole("admin"),
+        TRUE,
+        FALSE,
+        Compare("eq", Name(("int_0",)), FromCall("me", "number")),
+        Compare("ne", Name(("text_1",)), FromCall("me", "word")),
+        Compare("ne", Name(("text_1",)), FromCall("me", "missing")),
+        Compare("gt", Name(("id",)), Constant(0)),
+        IsNull(Name(("int_0",))),
+    ]
+    for relation in entity.relations.values():
+        leaves.append(Compare("gte", Name((relation.name, "id")), Constant(1)))
+        if relation.many:
+            leaves.append(Compare("eq", Name((relation.name, "every", "text_1")), FromCall("me", "word")))
+    return st.recursive(
+        st.sampled_from(leaves),
+        lambda inner: st.one_of(
+            st.lists(inner, min_size=2, max_size=3).map(lambda parts: And(tuple(parts))),
+            st.lists(inner, min_size=2, max_size=3).map(lambda parts: Or(tuple(parts))),
+            inner.map(Not),
+        ),
+        max_leaves=4,
+    )
+
+
+@st.composite
+def _rows(draw: st.DrawFn, entity: Entity, loaded: Mapping[str, list[dict[str, object]]]) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for key in range(draw(st.integers(0, 7))):
+        row: dict[str, object] = {"id": key}
+        for field in entity.fields.values():
+            if field.name == "id" or field.computed:
+                continue
+            row[field.name] = draw(_value(field, rows if field.ref == entity.name else loaded.get(field.ref or "", [])))
+        if any(row[field.name] is None and not field.nullable for field in entity.fields.values() if field.name in row):
+            continue
+        rows.append(row)
+    return rows
+
+
+def _value(field: Field, targets: list[dict[str, object]]) -> st.SearchStrategy[object]:
+    if field.ref is not None:
+        keys = [row["id"] for row in targets]
+        return st.sampled_from([*keys, None] if field.nullable or not keys else keys)
+    return st.one_of(st.none(), values(field.type)) if field.nullable else values(field.type)
