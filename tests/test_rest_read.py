@@ -114,7 +114,7 @@ def test_an_encoded_equals_sign_cannot_forge_a_shape() -> None:
 
 def test_a_group_s_values_are_taken_out_too() -> None:
     skeleton, values = split(
-        "/v1/flights", b'or=(number[gt]=5,and=(airline="a,\\"b",origin[in]=(JFK,"x,y")),number[is_null]=true)'
+        "/v1/flights", b'or=(number[gt]=5,and=(airline="a,""b",origin[in]=(JFK,"x,y")),number[is_null]=true)'
     )
     assert skeleton[3:] == ("or=(number[gt]=?,and=(airline=?,origin[in]=?),number[is_null]=true)",)
     assert values == ["5", 'a,"b', 'JFK,"x,y"']
@@ -142,6 +142,12 @@ def test_a_broken_group_is_refused(text: str) -> None:
     with pytest.raises(Malformed) as caught:
         split("/v1/flights", f"or={text}".encode())
     assert caught.value.where == "or"
+
+
+@pytest.mark.parametrize("text", ["(a[in]=(" + '"' * 16_000, '(a="' + '"' * 16_001, "(a[in]=(" + '"",' * 5_000])
+def test_an_unclosed_quote_is_refused_at_once(text: str) -> None:
+    with pytest.raises(Malformed):
+        split("/v1/flights", f"or={text}".encode())
 
 
 def test_groups_are_bounded_in_depth_and_width() -> None:

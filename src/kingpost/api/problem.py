@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from kingpost import errors
+import kingpost.errors
 from kingpost.api.message import JSON_TYPE, Header, HttpResponse
 from kingpost.errors import CallerError, Category, Detail, KingpostError, NotOffered, TooLarge
 
@@ -116,6 +116,6 @@ def _headers(error: Exception, status: int, token_shown: bool) -> list[Header]:
 assert set(STATUSES) == set(Category), "each category has its status"
 assert {
     one.code
-    for one in vars(errors).values()
+    for one in vars(kingpost.errors).values()
     if isinstance(one, type) and issubclass(one, KingpostError) and "code" in vars(one)
 } == set(TITLES), "each code has its title"

@@ -65,10 +65,10 @@ def import_app(target: Target) -> ServedApp:
     except DeclarationError as error:
         if error.at is not None or error.faults != (error,):
             raise
-        raise DeclarationError(error.message, hint=error.hint, at=_place(error)) from error
+        raise DeclarationError(error.message, hint=error.hint, at=place_of(error)) from error
     except Exception as error:
         raise DeclarationError(
-            f"{type(error).__name__}: {_said(error)}", hint=_remedy(error), at=_place(error)
+            f"{type(error).__name__}: {_said(error)}", hint=_remedy(error), at=place_of(error)
         ) from error
     found = getattr(module, target.attribute, None)
     if isinstance(found, ServedApp):
@@ -82,6 +82,14 @@ def import_app(target: Target) -> ServedApp:
 def load(target: str) -> ServedApp:
     """Import `module:attribute`, in a process that the command started."""
     return import_app(locate(target))
+
+
+def place_of(error: Exception) -> str | None:
+    """`file:line` of the innermost code of the team's own, or of a syntax error."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{_short(error.filename)}:{error.lineno}"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_theirs(f.filename)]
+    return f"{_short(frames[-1].filename)}:{frames[-1].lineno}" if frames else None
 
 
 def _dotted(path: Path) -> str:
@@ -124,14 +132,6 @@ def _meant(module: str) -> str:
     if close:
         return f"did you mean {f'{parent}.{close[0]}' if parent else close[0]}?"
     return "run this where your package stands, or name its file"
-
-
-def _place(error: Exception) -> str | None:
-    """`file:line` of the innermost code of the team's own, or of a syntax error."""
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{_short(error.filename)}:{error.lineno}"
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_theirs(f.filename)]
-    return f"{_short(frames[-1].filename)}:{frames[-1].lineno}" if frames else None
 
 
 def _is_theirs(file: str) -> bool:

@@ -10,8 +10,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
+from kingpost.cli.locate import place_of
 from kingpost.cli.served import KeptStore, ServedApp
-from kingpost.errors import DeclarationError
+from kingpost.errors import DeclarationError, KingpostError
+from kingpost.observe import nobody
 from kingpost.settings import Settings
 
 Row = Mapping[str, object]
@@ -32,6 +34,16 @@ class Rows(Protocol):
 
     def rows(self, entity: str) -> Iterable[Row]:
         """The entity's rows."""
+
+
+class Silence:
+    """The progress that nobody watches."""
+
+    def start(self, entity: str, rows: int | None) -> None:
+        """Say nothing."""
+
+    def advance(self, rows: int) -> None:
+        """Say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +69,7 @@ async def prepare(app: ServedApp, settings: Settings, module: str, progress: Pro
         DeclarationError: the database was made for another model, and `recreate` is not set.
         EngineUnavailable: it cannot be reached.
     """
-    store = app.store_for(settings)
+    store = app.store_for(settings, nobody)
     try:
         state = await store.state(app.manifest)
         unfinished = _unfinished(settings)
@@ -85,8 +97,15 @@ async def _load(app: ServedApp, store: KeptStore, module: str, progress: Progres
     counted = getattr(source, "count", lambda _: None)
     loaded = {}
     for entity in getattr(source, "ENTITIES", app.manifest.entities):
-        progress.start(entity, counted(entity))
-        loaded[entity] = await store.load(entity, _told(source.rows(entity), progress))
+        try:
+            progress.start(entity, counted(entity))
+            loaded[entity] = await store.load(entity, _told(source.rows(entity), progress))
+        except KingpostError:
+            raise
+        except Exception as error:  # of the team's own code
+            raise DeclarationError(
+                f"the rows of {entity} cannot be loaded: {type(error).__name__}: {error}", at=place_of(error)
+            ) from error
     return loaded
 
 

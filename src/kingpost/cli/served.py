@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from kingpost.call import Actor
 from kingpost.model.manifest import Manifest
+from kingpost.observe import Observer
 from kingpost.ports import Store
 from kingpost.query.operations import Operation
 from kingpost.query.stages import Allowed, Bound
@@ -55,14 +56,8 @@ class ServedApp(Protocol):
     name: str
     manifest: Manifest
 
-    def store_for(self, settings: Settings) -> KeptStore:
+    def store_for(self, settings: Settings, observe: Observer, /) -> KeptStore:
         """The store these settings name, not opened yet."""
-
-    async def explain(self, settings: Settings, method: str, target: str, actor: Actor) -> Explanation:
-        """What `target` becomes for this actor; nothing is answered."""
-
-    def drain(self) -> None:
-        """Let readiness say no from now on; everything else goes on."""
 
     async def __call__(
         self,
@@ -71,3 +66,19 @@ class ServedApp(Protocol):
         send: Callable[[dict[str, Any]], Awaitable[None]],
     ) -> None:
         """ASGI 3."""
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """An app that can say what a request becomes."""
+
+    async def explain(self, settings: Settings, method: str, target: str, actor: Actor) -> Explanation:
+        """What `target` becomes for this actor; nothing is answered."""
+
+
+@runtime_checkable
+class Drains(Protocol):
+    """An app that can say it is about to end."""
+
+    def drain(self) -> None:
+        """Let readiness say no from now on; everything else goes on."""

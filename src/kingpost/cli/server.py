@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from multiprocessing import connection, parent_process
 
@@ -19,7 +20,7 @@ from granian.http import HTTP1Settings
 from granian.server import MPServer
 
 from kingpost.cli.locate import load
-from kingpost.cli.served import ServedApp
+from kingpost.cli.served import Drains, ServedApp
 from kingpost.errors import DeclarationError
 from kingpost.settings import Settings
 
@@ -58,6 +59,7 @@ def serve(target: str, settings: Settings, *, workers: int, started: Callable[[]
         started: is called in a thread once the first worker listens.
     """
     os.environ.update(settings.variables())
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # inherited, until a worker has set up what it does about it
     server = _Server(settings.unready_s, target, settings, workers)
     if started is not None:
         threading.Thread(target=_when_listening, args=(settings, started), daemon=True).start()
@@ -97,7 +99,7 @@ class _Server(MPServer):
     def _end(self) -> None:
         logging.getLogger("_granian").addFilter(lambda record: not record.getMessage().startswith("Unexpected exit"))
         for worker in self.wrks:
-            if worker.is_alive():
+            with suppress(ProcessLookupError):
                 os.kill(worker.inner.pid, signal.SIGUSR1)
         time.sleep(self._unready_s)
         self.interrupt_signal = True
@@ -107,7 +109,8 @@ class _Server(MPServer):
 def _load_in_worker(target: str) -> ServedApp:
     """Import the app in a worker, and set up how it ends. Called before its loop, already the current one, runs."""
     app = load(target)
-    asyncio.get_event_loop_policy().get_event_loop().add_signal_handler(signal.SIGUSR1, app.drain)
+    if isinstance(app, Drains):
+        asyncio.get_event_loop().add_signal_handler(signal.SIGUSR1, app.drain)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     return app
 

@@ -168,8 +168,13 @@ FALSE = Constant(False, BOOL)
 
 def rewrite(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
     """Rebuild `expression` bottom-up, each node passed through `change` after its parts."""
-    changed = {name: new for name, part in _parts(expression) if (new := _rewrite_part(part, change)) is not part}
-    return change(replace(cast("Any", expression), **changed) if changed else expression)
+    return change(rebuild(expression, lambda part: rewrite(part, change)))
+
+
+def rebuild(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
+    """`expression` with `change` done to each of its direct parts; itself where none changed."""
+    changed = {name: new for name, part in _parts(expression) if (new := _changed(part, change)) is not part}
+    return replace(cast("Any", expression), **changed) if changed else expression
 
 
 def walk(expression: Expression) -> list[Expression]:
@@ -226,10 +231,10 @@ def _parts(expression: Expression) -> list[tuple[str, Expression | tuple[Express
     return found
 
 
-def _rewrite_part(
+def _changed(
     part: Expression | tuple[Expression, ...], change: Callable[[Expression], Expression]
 ) -> Expression | tuple[Expression, ...]:
     if not isinstance(part, tuple):
-        return rewrite(part, change)
-    new = tuple(rewrite(child, change) for child in part)
+        return change(part)
+    new = tuple(change(child) for child in part)
     return part if all(a is b for a, b in zip(new, part, strict=True)) else new

@@ -6,23 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from kingpost.errors import CallerError, Forbidden, Unauthenticated
-from kingpost.model.expressions import (
-    TRUE,
-    Aggregated,
-    And,
-    Choose,
-    Column,
-    Compare,
-    Expression,
-    Function,
-    IsNull,
-    Not,
-    Or,
-    Quantified,
-    Through,
-    both,
-)
-from kingpost.model.fields import Relation
+from kingpost.model.expressions import TRUE, Choose, Column, Expression, Quantified, Through, both
 from kingpost.model.manifest import Entity
 from kingpost.model.types import BOOL
 from kingpost.policy.hops import HOPS, Hop
@@ -40,6 +24,7 @@ from kingpost.query.stages import (
     Select,
     SortKey,
 )
+from kingpost.query.within import formula, rewrite_within
 
 
 def allow(bound: Bound, roles: frozenset[str], *, known: bool, hops: Mapping[str, Hop] = HOPS) -> Allowed:
@@ -131,7 +116,7 @@ class _Narrowing:
 
     def derived(self, derived: Derived, entity: Entity) -> Derived:
         visible = self.seen(entity, derived.name)
-        needs = tuple(replace(need, value=self._expanded(need.value, entity)) for need in derived.needs)
+        needs = tuple(self.bare.output(need, entity) for need in derived.needs)
         if visible != TRUE:
             needs += (Output("?", visible, BOOL),)
         return replace(derived, needs=needs)
@@ -152,64 +137,43 @@ class _Narrowing:
         value = self.inside(key.value, entity, "sort")
         return replace(key, value=value, nullable=key.nullable or isinstance(value, Choose))
 
-    def inside(self, node: Expression, entity: Entity, hop: str) -> Expression:
-        """`node`, asked of `entity`'s rows, with every field masked and every related row narrowed."""
+    def inside(self, expression: Expression, entity: Entity, hop: str) -> Expression:
+        """`expression`, asked of `entity`'s rows, with every field masked and every related row narrowed."""
+        return rewrite_within(expression, entity, self.entities, lambda node, of: self._node(node, of, hop))
+
+    def _node(self, node: Expression, entity: Entity, hop: str) -> Expression:
         match node:
-            case Column(field):
-                masked = self.hops["mask"](node, entity, self.rules)
-                if field.computed is None:
-                    return masked
-                value = self._expanded(node, entity, masked=not self.rules.granted(entity, field.name), hop=hop)
-                return Choose(masked.condition, value) if isinstance(masked, Choose) else value
+            case Column():
+                return self._column(node, entity, hop)
             case Through(relation, inner):
-                target = self._target(relation)
-                through = Through(relation, self.inside(inner, target, hop), self.narrow(TRUE, target, hop))
+                target = self.entities[relation.target]
+                through = Through(relation, inner, self.narrow(TRUE, target, hop))
                 seen = self.seen(entity, relation.local)
                 return through if seen == TRUE else Choose(seen, through)
             case Quantified(quantifier, relation, condition):
-                target = self._target(relation)
+                target = self.entities[relation.target]
                 where = both(self.narrow(TRUE, target, hop), self.seen(target, relation.remote))
-                return Quantified(quantifier, relation, self.inside(condition, target, hop), where)
-            case _:
-                return self._parts(node, entity, hop)
-
-    def _parts(self, node: Expression, entity: Entity, hop: str) -> Expression:
-        match node:
-            case Compare(operator, left, right):
-                return Compare(operator, self.inside(left, entity, hop), self.inside(right, entity, hop))
-            case And(parts):
-                return And(tuple(self.inside(part, entity, hop) for part in parts))
-            case Or(parts):
-                return Or(tuple(self.inside(part, entity, hop) for part in parts))
-            case Not(inner):
-                return Not(self.inside(inner, entity, hop))
-            case IsNull(inner):
-                return IsNull(self.inside(inner, entity, hop))
-            case Function(name, arguments, type_):
-                return Function(name, tuple(self.inside(one, entity, hop) for one in arguments), type_)
-            case Choose(condition, then):
-                return Choose(self.inside(condition, entity, hop), self.inside(then, entity, hop))
-            case Aggregated(function, inner, type_) if inner is not None:
-                return Aggregated(function, self.inside(inner, entity, hop), type_)
+                return Quantified(quantifier, relation, condition, where)
             case _:
                 return node
 
-    def _expanded(
-        self, node: Expression, entity: Entity, *, masked: bool = False, hop: str = "relation_filter"
-    ) -> Expression:
-        """A computed field's expression in place of the field, its inputs masked unless it was granted itself."""
-        if not isinstance(node, Column) or node.field.computed is None:
-            return node
-        expression = entity.computed[node.field.name].expression
-        if expression is None:
-            raise Forbidden(f"{node.field.name} is made in Python and cannot be asked about", where=node.field.name)
-        if masked:
-            return self.inside(expression, entity, hop)
-        bare = replace(self, hops={**self.hops, "mask": _unmasked})
-        return bare.inside(expression, entity, hop)
+    def _column(self, column: Column, entity: Entity, hop: str) -> Expression:
+        masked = self.hops["mask"](column, entity, self.rules)
+        if column.field.computed is None:
+            return masked
+        # A computed field with a rule of its own was granted as a whole, else its inputs' masks go for it.
+        granted = column.field.name in entity.policy.fields
+        value = (self.bare if granted else self).inside(formula(column, entity), entity, hop)
+        return Choose(masked.condition, value) if isinstance(masked, Choose) else value
 
-    def _target(self, relation: Relation) -> Entity:
-        return self.rules.manifest.entities[relation.target]
+    @property
+    def bare(self) -> _Narrowing:
+        """The same without masks: for the inputs of what was granted as a whole."""
+        return replace(self, hops={**self.hops, "mask": _unmasked})
+
+    @property
+    def entities(self) -> Mapping[str, Entity]:
+        return self.rules.manifest.entities
 
 
 def _unmasked(value: Expression, _entity: Entity, _rules: Rules) -> Expression:

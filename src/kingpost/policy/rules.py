@@ -20,12 +20,12 @@ from kingpost.model.expressions import (
     either,
     negate,
     rewrite,
-    walk,
 )
 from kingpost.model.manifest import Entity, Manifest
 from kingpost.model.types import TEXT
 from kingpost.query.slots import Slots
 from kingpost.query.stages import SlotSpec
+from kingpost.query.within import expanded, rewrite_within
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,27 +38,42 @@ class Rules:
 
     def readable(self, entity: Entity) -> Expression:
         """Which rows of `entity` the caller may read."""
-        return self.decide(entity.policy.read)
+        return self._decide(entity.policy.read, entity)
 
     def visible(self, entity: Entity, name: str) -> Expression:
         """In which rows the caller may see the field: its own rule, or for a computed one its inputs'."""
         rule = entity.policy.fields.get(name)
         if rule is not None:
-            return self.decide(rule)
+            return self._decide(rule, entity)
         computed = entity.computed.get(name)
         if computed is None:
             return TRUE
         if computed.expression is None:
             return both(*(self.visible(entity, need) for need in computed.needs))
-        return self._inputs_visible(computed.expression, entity)
+        rewritten: list[Expression] = []
+        rewrite_within(
+            computed.expression,
+            entity,
+            self.manifest.entities,
+            lambda node, of: self._seen(node, of, entity, rewritten),
+        )
+        return both(*rewritten)
 
-    def granted(self, entity: Entity, name: str) -> bool:
-        """Whether a computed field has a rule of its own, which then stands for all its inputs."""
-        return name in entity.policy.fields
+    def _seen(self, node: Expression, of: Entity, entity: Entity, conditions: list[Expression]) -> Expression:
+        """Add what `node` costs in visibility: an input's own mask here, elsewhere only what roles alone refuse."""
+        if isinstance(node, Column):
+            visible = self.visible(of, node.field.name)
+            if of is entity or visible == FALSE:
+                conditions.append(visible)
+        elif isinstance(node, Through | Quantified):
+            target = self.manifest.entities[node.relation.target]
+            if self.readable(target) == FALSE:
+                conditions.append(FALSE)
+        return node
 
-    def decide(self, rule: Expression) -> Expression:
-        """Settle roles, fold what follows, and give what is taken from the call its slots."""
-        return rewrite(rule, self._settle)
+    def _decide(self, rule: Expression, entity: Entity) -> Expression:
+        """Settle roles, fold what follows, write out computed fields, give what is taken from the call its slots."""
+        return rewrite(expanded(rule, entity, self.manifest.entities), self._settle)
 
     def _settle(self, node: Expression) -> Expression:
         match node:
@@ -74,13 +89,3 @@ class Rules:
                 return negate(inner)
             case _:
                 return node
-
-    def _inputs_visible(self, expression: Expression, entity: Entity) -> Expression:
-        conditions: list[Expression] = []
-        for node in walk(expression):
-            if isinstance(node, Column) and node.field.name in entity.fields:
-                conditions.append(self.visible(entity, node.field.name))
-            elif isinstance(node, Through | Quantified):
-                target = self.manifest.entities[node.relation.target]
-                conditions.append(FALSE if self.readable(target) == FALSE else TRUE)
-        return both(*conditions)

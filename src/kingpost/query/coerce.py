@@ -10,7 +10,7 @@ import binascii
 import math
 import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from typing import TypeAlias
 from uuid import UUID
@@ -226,24 +226,25 @@ def _int(value: object) -> object:
 
 
 def _float(value: object) -> object:
-    if isinstance(value, bool) or not (isinstance(value, int | float) or _matches(_FLOAT, value)):
-        raise Refused
-    number = float(value)  # type: ignore[arg-type]
+    number = float(_numeric(value, _FLOAT))
     if not math.isfinite(number):
         raise Refused("a finite number of at most 1.8e308")
     return number
 
 
 def _decimal(value: object) -> object:
-    if isinstance(value, bool) or not (isinstance(value, int | float | Decimal) or _matches(_DECIMAL, value)):
-        raise Refused
-    if isinstance(value, int) and value.bit_length() > DIGITS_MAX * 4:
+    number = _numeric(value, _DECIMAL)
+    if isinstance(number, int) and number.bit_length() > DIGITS_MAX * 4:
         raise Refused(f"a number of at most {DIGITS_MAX} digits")
-    try:
-        number = Decimal(repr(value) if isinstance(value, float) else value)  # type: ignore[arg-type]
-    except InvalidOperation:
-        raise Refused from None
-    return _plain(number)
+    return _plain(Decimal(repr(number) if isinstance(number, float) else number))
+
+
+def _numeric(value: object, text: re.Pattern[str]) -> int | float | Decimal | str:
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and text.fullmatch(value):
+        return value
+    raise Refused
 
 
 def _plain(number: Decimal) -> Decimal:
@@ -293,10 +294,6 @@ def _json(value: object) -> object:
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             raise Refused('JSON (a string of it stands in quotes: "…")') from None
     return check_json_value(value)
-
-
-def _matches(pattern: re.Pattern[str], value: object) -> bool:
-    return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
 def _expected(type_: Type) -> str:

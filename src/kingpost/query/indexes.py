@@ -9,6 +9,7 @@ from kingpost.model.expressions import (
     Compare,
     Expression,
     IsNull,
+    Name,
     Or,
     Quantified,
     Slot,
@@ -41,7 +42,7 @@ def unserved(operation: Operation, source: Rows, scope: Scope) -> Scan | None:
         return None
     if not isinstance(operation, Group) and operation.sort and _sort_served(operation, scope):
         return None
-    return _scan(operation, source)
+    return _scan(operation, source, scope)
 
 
 def _filter_served(where: Expression, entity: Entity, scope: Scope) -> bool:
@@ -80,16 +81,26 @@ def _leads(entity: Entity, name: str) -> bool:
     return name in leading or entity.key[0] == name
 
 
-def _scan(operation: Operation, source: Rows) -> Scan:
+def _scan(operation: Operation, source: Rows, scope: Scope) -> Scan:
     entity = source.entity
-    named = [node.field.name for node in walk(source.where) if isinstance(node, Column)]
-    if isinstance(operation, Group):
-        named = named or [operation.by[0].path[0]]
-    named = named or [".".join(getattr(order.by, "path", ())) for order in operation.sort]
-    wanted = next((name for name in named if name in entity.fields), entity.key[0])
+    of, name = _wanted(operation, source, scope)
     return Scan(
         entity.name,
         entity.scan_rows_max,
-        f"no index of {entity.name} serves this question, and it has more than {entity.scan_rows_max:,} rows",
-        f'filter or sort by an indexed field first, or declare Index("{wanted}") or Open() on {wanted}',
+        f"no index of {of} serves this question, and {entity.name} has more than {entity.scan_rows_max:,} rows",
+        f'filter or sort by an indexed field first, or declare Index("{name}") or Open() on {of}.{name}',
     )
+
+
+def _wanted(operation: Operation, source: Rows, scope: Scope) -> tuple[str, str]:
+    """The entity and field whose index would help first."""
+    if isinstance(operation, Group) and source.where == TRUE:
+        return source.entity.name, operation.by[0].path[0]
+    for node in walk(source.where):
+        if isinstance(node, Column):
+            return source.entity.name, node.field.name
+        if isinstance(node, Through | Quantified):
+            behind = scope.entities[node.relation.target]
+            return _wanted(operation, Rows(behind, node.inner if isinstance(node, Through) else node.condition), scope)
+    path = next((order.by.path for order in operation.sort if isinstance(order.by, Name)), source.entity.key)
+    return source.entity.name, path[0]

@@ -49,10 +49,10 @@ GROUP_ITEMS_MAX = 100
 _PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 _PARAMETER = re.compile(r"([A-Za-z_][\w.]*)(?:\[([a-z_]+)\])?", re.ASCII)
 _ITEM = re.compile(r"([A-Za-z_][\w.:]*)(?:\[([a-z_]+)\])?=", re.ASCII)
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+# A quote within quotes is doubled. Possessive, so that a run of quotes is read in one way only and never again.
+_QUOTED = re.compile(r'"((?:[^"]|"")*+)"')
 _BARE = re.compile(r'[^,()"]*')
-_LIST = re.compile(r'\(((?:[^()"]|"(?:[^"\\]|\\.)*")*)\)', re.DOTALL)
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_LIST = re.compile(r'\(((?:[^()"]|"(?:[^"]|"")*+")*+)\)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +147,6 @@ def listed(text: str, where: str) -> Iterator[str]:
         yield item
 
 
-def unquote_item(text: str) -> str:
-    """`text` without the quotes and escapes of a quoted value."""
-    return _ESCAPE.sub(r"\1", text)
-
-
 def _written(item: Item, each: Callable[[Condition], str]) -> str:
     if isinstance(item, Conditions):
         return write_group(item, each)
@@ -205,7 +200,7 @@ class _Parser:
         if found := _QUOTED.match(self.text, start):
             self.end = found.end()
             # A list keeps its quotes: they say where its items end.
-            return found[0] if bracket == "in" else unquote_item(found[1])
+            return found[0] if bracket == "in" else found[1].replace('""', '"')
         bare = cast("re.Match[str]", _BARE.match(self.text, start))
         self.end = bare.end()
         return bare[0]

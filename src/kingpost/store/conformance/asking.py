@@ -64,7 +64,9 @@ class Library:
         answer = await self.store.run(Ask(plan, arguments, time.monotonic() + deadline_s))
         return Reply(None if answer.body is None else msgspec.json.decode(answer.body), answer, plan)
 
-    async def matching(self, entity: str, where: Expression, *values: object, narrow: Narrow | None = None) -> list[Any]:
+    async def matching(
+        self, entity: str, where: Expression, *values: object, narrow: Narrow | None = None
+    ) -> list[Any]:
         """The keys of the rows that satisfy `where`, in order."""
         key = self.manifest.entity(entity).key[0]
         read = Read(entity, fields=(key,), where=where, limit=Slot(len(values)))
@@ -119,7 +121,9 @@ def order(*keys: str) -> tuple[Order, ...]:
     return tuple(Order(Name(tuple(key.removeprefix("-").split("."))), key.startswith("-")) for key in keys)
 
 
-def turned(operation: Any, reply: Reply, keys: bytes, values: Sequence[object], *, backward: bool) -> tuple[Any, list[Any]]:
+def turned(
+    operation: Any, reply: Reply, keys: bytes, values: Sequence[object], *, backward: bool
+) -> tuple[Any, list[Any]]:
     """The operation's page behind (or before) `keys`, and its values: those of the question, then the cursor's."""
     slots: list[Slot | None] = []
     filled = list(values)
@@ -161,5 +165,3 @@ def same(found: object, wanted: object, about: str) -> None:
     """Fail, and say how, unless both are equal."""
     if found != wanted:
         raise AssertionError(f"{about}: found {found!r}, wanted {wanted!r}")
-
-

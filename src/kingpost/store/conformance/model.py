@@ -37,6 +37,7 @@ class Sample(Table):
     words: list[str] | None = None
     numbers: list[int] | None = None
     sum: int | None = computed(this.number + 1)
+    double: float | None = computed(this.real + this.real)
     product: float | None = computed(this.real * this.real)
     ratio: Decimal | None = computed(this.price / this.number)
     policy = Policy(read=anyone)
@@ -99,8 +100,8 @@ class Strict(Table):
     size: int = 1
     low: int = 0
     high: int = 10
-    unique = [Unique("code")]
-    check = {"in_order": this.low <= this.high}
+    unique = (Unique("code"),)
+    check = this.low <= this.high
     policy = Policy(read=anyone)
 
 

@@ -12,9 +12,17 @@ from kingpost.query.operations import Read
 from kingpost.store.conformance.asking import Library, Reply, given, order, same, samples, shelves, turned
 from kingpost.store.conformance.model import BOOKS
 
-_SORTS = tuple(
-    (f"{first}rank", f"{second}grade", f"{third}id") for first, second, third in product(("", "-"), repeat=3)
-) + (("rank",), ("-rank",), ("grade", "-title"), ("author", "-rank"), ("editor.name", "-grade"), ("-id",), ())
+_SIGNS = product(("", "-"), repeat=3)
+_SORTS = (
+    *((f"{first}rank", f"{second}grade", f"{third}id") for first, second, third in _SIGNS),
+    ("rank",),
+    ("-rank",),
+    ("grade", "-title"),
+    ("author", "-rank"),
+    ("editor.name", "-grade"),
+    ("-id",),
+    (),
+)
 
 
 async def nulls_stand_last(store: Store) -> None:

@@ -55,7 +55,13 @@ async def two_hundred_fields(store: Store) -> None:
 async def names_of_any_length(store: Store) -> None:
     """The protocol's words may be longer than a database's identifiers, hold quotes, and differ only at their ends."""
     library = await shelves(store)
-    names = {"title": "t" * 79 + "1", "rank": "t" * 79 + "2", "id": 'q"\'%s é', "author": "writerOf", "books": "itsBooks"}
+    names = {
+        "title": "t" * 79 + "1",
+        "rank": "t" * 79 + "2",
+        "id": "q\"'%s é",
+        "author": "writerOf",
+        "books": "itsBooks",
+    }
     names["books_next"] = "itsBooksAfter"
     read = Read("Book", fields=("id", "title", "rank"), sort=order("id"), limit=Slot(0))
     reply = await library.ask(read, 1, rendering=Rendering(names))
@@ -82,10 +88,11 @@ async def computed_fields_are_total(store: Store) -> None:
     """Overflow, division by zero and nulls make null, and never an error."""
     library = await samples(store)
     await store.load("Sample", [{"id": 10, "number": 0, "real": 2.5, "price": 7}, {"id": 11, "number": 3, "price": 7}])
-    read = Read("Sample", fields=("id", "sum", "product", "ratio"), sort=order("id"), limit=Slot(0))
+    read = Read("Sample", fields=("id", "sum", "double", "product", "ratio"), sort=order("id"), limit=Slot(0))
     reply = await library.ask(read, 100)
     same(reply.column("id"), [0, 1, 2, 3, 10, 11], "rows")
     same(reply.column("sum"), [None, -(2**63) + 1, None, None, 1, 4], "int64 sums")
+    same(reply.column("double"), [None, 1e-323, None, None, 5, None], "sums of floats")
     same(reply.column("product"), [None, 0, None, None, 6.25, None], "products of floats")
     same(reply.column("ratio")[2:], [None, None, None, "2.3333333333333333"], "quotients of decimals")
 

@@ -230,5 +230,3 @@ def _counting(key: str, node: Aggregated) -> Counting:
     if node.inner is None:
         return Counting(key, node.function, BOOL, None)
     return Counting(key, node.function, type_of(node.inner) or node.type, meaning(node.inner))
-
-

@@ -99,7 +99,9 @@ def _check_refs(entity: Entity, tables: Tables) -> None:
         for row in tables.rows(entity.name):
             if row[relation.local] is not None and not tables.related(relation, row):
                 missing = f"{relation.target} {shown(row[relation.local])}"
-                raise Mistyped(f"{entity.name}.{relation.name} names {missing}, which is not there", where=relation.name)
+                raise Mistyped(
+                    f"{entity.name}.{relation.name} names {missing}, which is not there", where=relation.name
+                )
 
 
 def _hashable(value: object) -> object:

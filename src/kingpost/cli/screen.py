@@ -1,0 +1,80 @@
+"""The first screen: what runs where, what to try, how to call as someone, how to stop."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+from kingpost.cli.database import Database
+from kingpost.cli.locate import Target
+from kingpost.cli.served import ServedApp
+from kingpost.cli.who_matters import asked_of_callers
+from kingpost.model.expressions import FALSE
+from kingpost.model.manifest import Entity, Manifest
+
+TRY_MAX = 5
+BASE = "/v1/"
+
+
+def first_screen(app: ServedApp, target: Target, at: Database) -> None:
+    """Print it."""
+    from rich.console import Console
+    from rich.table import Table
+
+    settings = at.settings
+    url = f"http://{settings.host}:{settings.port}"
+    where = Table.grid(padding=(0, 2))
+    where.add_row("API", f"[bold]{url}[/bold]")
+    where.add_row("OpenAPI", f"{url}/openapi.json")
+    where.add_row("health", f"{url}/livez  {url}/readyz")
+    where.add_row("PostgreSQL", at.address)
+    where.add_row("sources", f"{target.folder}, watched for changes")
+    # Nothing is wrapped: what is shown here is made to be copied.
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"\n[bold green]{app.name}[/bold green] is up\n")
+    console.print(where)
+    console.print("\nTry")
+    for path in to_try(app, target):
+        console.print(f"  curl -g '{url}{path}'", markup=False)
+    if command := token_command(app.manifest, target):
+        console.print(f'\nCall as someone: -H "Authorization: Bearer $({command})"', markup=False)
+    console.print("\n[bold]Ctrl-C[/bold] stops everything\n")
+
+
+def to_try(app: ServedApp, target: Target) -> list[str]:
+    """Paths worth a look: the list `TRY` of the app's module or package, else some made from the model."""
+    for name in (target.module, target.module.rpartition(".")[0]):
+        offered: Iterable[str] | None = getattr(sys.modules.get(name), "TRY", None)
+        if offered:
+            return list(offered)[:TRY_MAX]
+    return _made(app.manifest)[:TRY_MAX]
+
+
+def token_command(manifest: Manifest, target: Target) -> str | None:
+    """The command for a token that some policy of the model cares about, if any does."""
+    asked = asked_of_callers(manifest)
+    if asked.first is None:
+        return None
+    # Only `id` is known by its meaning; what another claim holds the team knows.
+    claims = "".join(f" --claim {name}=…" for name in asked.claims if name != "id")
+    role = f" --role {asked.roles[0]}" if asked.roles else ""
+    return f"kingpost token {target.module.removesuffix('.app')}{role}{claims}{' --sub me' if 'id' in asked.claims else ''}"
+
+
+def _made(manifest: Manifest) -> list[str]:
+    readable = [one for one in manifest.entities.values() if one.policy.read != FALSE]
+    paths = [f"{BASE}{one.path}?limit=3" for one in readable[:2]]
+    for entity in sorted(readable, key=_refs, reverse=True)[:2]:
+        for relation in entity.relations.values():
+            if manifest.entities[relation.target].policy.read == FALSE:
+                continue
+            page = f"&{relation.name}.limit=2" if relation.many else ""
+            paths.append(f"{BASE}{entity.path}?include={relation.name}{page}&limit=2")
+            if not relation.many:
+                paths.append(f"{BASE}{entity.path}?group={relation.name}&aggregate=count&sort=-count")
+            break
+    return paths
+
+
+def _refs(entity: Entity) -> int:
+    return sum(not relation.many for relation in entity.relations.values())

@@ -1,0 +1,78 @@
+"""`kingpost token`: a token to call as someone, while developing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from kingpost.model.manifest import Manifest
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+def _ttl(_: click.Context, __: click.Parameter, text: str) -> int:
+    found = re.fullmatch(r"(\d{1,9})([smhd])", text)
+    if found is None or not int(found[1]):
+        raise click.BadParameter(f"{text!r} is no duration like 90s, 15m, 8h or 30d")
+    return int(found[1]) * _UNITS_S[found[2]]
+
+
+def _claims(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> dict[str, object]:
+    claims: dict[str, object] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE")
+        claims[name] = _value(value)
+    return claims
+
+
+@click.command(epilog="Example:  kingpost token examples.flights --role dispatcher --claim airline=UA --ttl 8h")
+@click.argument("app", required=False)
+@click.option("--sub", help="Who it is: me.id in policies.")
+@click.option("--role", "roles", multiple=True, help="A role; may be repeated.")
+@click.option("--claim", "claims", multiple=True, callback=_claims, help="NAME=VALUE, JSON or plain text; repeatable.")
+@click.option("--ttl", "ttl_s", default="1h", show_default=True, callback=_ttl, help="How long it is good.")
+def command(app: str | None, sub: str | None, roles: tuple[str, ...], claims: dict[str, object], ttl_s: int) -> None:
+    """Print a token signed with this folder's development secret.
+
+    With APP, roles and claims that none of its policies names are pointed out.
+    """
+    from kingpost.auth.tokens import mint
+    from kingpost.cli.dev import development_settings
+    from kingpost.settings import development_secret
+
+    settings = development_settings("token")
+    if app is not None:
+        from kingpost.cli.locate import import_app, locate
+
+        _point_out(import_app(locate(app)).manifest, roles, claims)
+    parties = {"iss": settings.token_issuer, "aud": settings.token_audience}
+    claims = {name: value for name, value in parties.items() if value is not None} | claims
+    click.echo(mint(development_secret(settings), sub=sub, roles=roles, claims=claims, ttl_s=ttl_s))
+
+
+def _value(text: str) -> object:
+    """JSON if it is JSON, else the text itself: `airline=UA`, `level=3`, `origins=["JFK","LGA"]`."""
+    import json
+
+    try:
+        value: object = json.loads(text)
+    except ValueError:
+        return text
+    return value
+
+
+def _point_out(manifest: Manifest, roles: Iterable[str], claims: Iterable[str]) -> None:
+    from kingpost.cli.who_matters import asked_of_callers
+    from kingpost.model.manifest import suggest
+
+    asked = asked_of_callers(manifest)
+    for what, given, known in (("role", roles, asked.roles), ("claim", claims, asked.claims)):
+        for name in given:
+            if name not in known:
+                click.echo(f"note: no policy names {what} {name!r} ({suggest(name, known)})", err=True)

@@ -1,0 +1,110 @@
+"""Random models, data, reads and policies: every store gives the answers of the reference."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+
+import pytest
+from hypothesis import HealthCheck, Phase, find, given, note, settings
+from hypothesis import strategies as st
+
+from kingpost.call import Actor
+from kingpost.ports import Store
+from kingpost.store.memory import MemoryStore
+from kingpost.store.postgres.store import PostgresStore
+from tests.differential.compare import run_both
+from tests.differential.coverage import Coverage
+from tests.differential.models import CLAIMS, World, worlds
+from tests.differential.reads import Asked, groups, reads
+
+ACTORS = (
+    Actor(),
+    Actor("1", frozenset(), CLAIMS | {"int_0": 1}),
+    Actor("2", frozenset({"clerk"}), CLAIMS | {"int_0": 0}),
+    Actor("3", frozenset({"clerk", "admin"}), {"int_0": 2}),
+)
+READS_PER_WORLD = 6
+COVERAGE = Coverage()
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[World, list[tuple[Asked, Actor]]]:
+    """A world, and questions about it by several callers."""
+    world = draw(worlds())
+    asked = st.one_of(reads(world.manifest), reads(world.manifest), groups(world.manifest))
+    return world, draw(st.lists(st.tuples(asked, st.sampled_from(ACTORS)), min_size=1, max_size=READS_PER_WORLD))
+
+
+class Stores:
+    """Both stores, with a loop to run them in."""
+
+    def __init__(self, url: str) -> None:
+        self.runner = asyncio.Runner()
+        self.postgres = PostgresStore(url, connections=2)
+
+    def differences(self, world: World, questions: list[tuple[Asked, Actor]]) -> list[str]:
+        """What the stores answer differently."""
+        return self.runner.run(self._differences(world, questions))
+
+    async def _differences(self, world: World, questions: list[tuple[Asked, Actor]]) -> list[str]:
+        stores: Mapping[str, Store] = {"memory": MemoryStore(), "postgres": self.postgres}
+        for store in stores.values():
+            await store.create(world.manifest)
+            for entity, rows in world.rows.items():
+                await store.load(entity, rows)
+        found = []
+        for asked, actor in questions:
+            COVERAGE.note(asked, world)
+            for what, page in await run_both(world, asked, actor, stores):
+                found.append(f"{actor}\n{page}\n{what}")
+        return found
+
+    def close(self) -> None:
+        self.runner.run(self.postgres.close())
+        self.runner.close()
+
+
+@pytest.fixture(scope="module")
+def stores(postgres_url: str) -> Iterator[Stores]:
+    both = Stores(postgres_url)
+    yield both
+    both.close()
+
+
+SLOW = settings(deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+
+
+def check(stores: Stores, case: tuple[World, list[tuple[Asked, Actor]]]) -> None:
+    world, questions = case
+    differences = stores.differences(world, questions)
+    for entity in world.manifest.entities.values():
+        note(f"{entity.name}: {dict(entity.fields)}\n  {entity.policy}\n  {world.rows[entity.name]}")
+    assert not differences, "\n".join(differences)
+
+
+@settings(SLOW, max_examples=200)
+@given(case=cases())
+def test_postgres_answers_as_memory_does(stores: Stores, case: tuple[World, list[tuple[Asked, Actor]]]) -> None:
+    check(stores, case)
+
+
+@pytest.mark.soak
+@settings(SLOW, max_examples=2_500)
+@given(case=cases())
+def test_postgres_answers_as_memory_does_at_length(
+    stores: Stores, case: tuple[World, list[tuple[Asked, Actor]]]
+) -> None:
+    check(stores, case)
+
+
+def finds_a_difference(stores: Stores, examples: int = 400) -> bool:
+    """Whether the comparison notices that a store is wrong."""
+    quick = settings(SLOW, max_examples=examples, phases=[Phase.generate], database=None)
+    try:
+        find(cases(), lambda case: bool(stores.differences(*case)), settings=quick)
+    except Exception as nothing:
+        if type(nothing).__name__ == "NoSuchExample":
+            return False
+        raise
+    return True
