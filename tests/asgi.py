@@ -76,6 +76,8 @@ class Desk:
     calls: list[Call] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     handler: Handler | None = None
+    roles: frozenset[str] = frozenset()
+    claims: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         route = Route("rest", self.handler or rest(MANIFEST, self._ask))
@@ -99,7 +101,7 @@ class Desk:
         if credentials is None:
             return ANONYMOUS
         if credentials == "Bearer good":
-            return Actor("ada")
+            return Actor("ada", self.roles, self.claims)
         raise Unauthenticated("the credentials are not valid")
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.postgres_fixture import postgres_url as postgres_url
+
 POSTGRES15_URL = "KINGPOST_TEST_POSTGRES15_URL"
 
 

@@ -205,7 +205,7 @@ def test_the_call_gives_its_time_address_and_host() -> None:
 
 
 def test_a_cursor_of_another_question_is_refused() -> None:
-    fill = _filler(_value(0, TEXT, "cursor"), fingerprint_slot=0)
+    fill = _filler(SlotSpec("value", TEXT, where="cursor", equals="mark"))
     assert fill(["mark"], ANONYMOUS, NOW) == ("mark",)
     with pytest.raises(Malformed, match="made for another question"):
         fill(["other"], ANONYMOUS, NOW)
@@ -232,8 +232,6 @@ def _value(index: int, type_: Type, where: str = "") -> SlotSpec:
     return SlotSpec("value", type_, index=index, where=where)
 
 
-def _filler(
-    *specs: SlotSpec, order: Sequence[int] = (), cost: Cost = ONE_ROW, fingerprint_slot: int | None = None
-) -> Filler:
+def _filler(*specs: SlotSpec, order: Sequence[int] = (), cost: Cost = ONE_ROW) -> Filler:
     wanted = tuple(order or range(len(specs)))
-    return filler(Plan(None, specs, wanted, "rows", cost, "mark", fingerprint_slot=fingerprint_slot), ZONE)
+    return filler(Plan(None, specs, wanted, "rows", cost, "mark"), ZONE)

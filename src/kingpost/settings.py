@@ -34,11 +34,13 @@ Environment: TypeAlias = Literal["development", "production"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 
 
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Secret:
     """A text that neither prints nor tells by its timing how much of a guess is right."""
 
-    _text: str
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
 
     def reveal(self) -> str:
         """The text itself, for the one place that needs it."""

@@ -33,7 +33,7 @@ from kingpost.model.expressions import (
 from kingpost.model.fields import Field, Relation
 from kingpost.model.functions import settle
 from kingpost.model.manifest import Entity, suggest
-from kingpost.model.types import BOOL, ORDERED, Scalar, Type
+from kingpost.model.types import BOOL, NUMERIC, ORDERED, Scalar, Type
 
 QUANTIFIERS: frozenset[str] = frozenset({"some", "every", "none"})
 DEPTH_MAX = 8
@@ -147,7 +147,7 @@ def check_operator(operator: Comparison, type_: Type, what: str) -> Type:
     elif operator in _ORDER_ONLY:
         if type_.scalar in ORDERED and not type_.array:
             return type_
-    elif type_.scalar is not Scalar.JSON or operator in ("eq", "ne"):
+    elif operator in ("eq", "ne") or (type_.scalar is not Scalar.JSON and not type_.array):
         return type_
     raise Mistyped(f"{operator} does not go with {what}, which is {type_}", where=what)
 
@@ -165,6 +165,9 @@ def _compare(compare: Compare, scope: Scope) -> Expression:
     if left_type is None:
         raise Mistyped("two given values are compared with each other", hint="name a field on one side")
     wanted = check_operator(compare.operator, left_type, what)
+    right_type = type_of(right)
+    if not (_is_given(left) or _is_given(right)) and right_type and not _comparable(wanted, right_type):
+        raise Mistyped(f"{what}, which is {left_type}, is compared with {right_type}", where=what)
     return Compare(compare.operator, _typed(left, left_type), _typed(right, wanted, compare.operator == "in"))
 
 
@@ -220,6 +223,11 @@ def _relation(path: tuple[str, ...], scope: Scope) -> Relation:
         return relation
     hint = suggest(path[0], scope.entity.relations)
     raise UnknownName(f"{scope.entity.name} has no relation {path[0]!r}", hint=hint, where=".".join(path))
+
+
+def _comparable(left: Type, right: Type) -> bool:
+    numbers = left.scalar in NUMERIC and right.scalar in NUMERIC
+    return left.array == right.array and (numbers or left.scalar is right.scalar)
 
 
 def _is_given(expression: Expression) -> TypeGuard[_Given]:

@@ -47,7 +47,7 @@ def allow(bound: Bound, roles: frozenset[str], *, known: bool, hops: Mapping[str
     except Forbidden as refusal:
         raise refusal if known else _who_are_you(refusal) from None
     specs = tuple(slots.specs)
-    return Allowed(allowed, specs, bound.manifest, bound.cost, bound.scan, bound.fingerprint_slot)
+    return Allowed(allowed, specs, bound.manifest, bound.cost, bound.scan)
 
 
 def _who_are_you(refusal: Forbidden) -> CallerError:

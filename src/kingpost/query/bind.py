@@ -14,7 +14,7 @@ from kingpost.query.fingerprint import fingerprint
 from kingpost.query.groups import bind_group
 from kingpost.query.indexes import unserved
 from kingpost.query.operations import Group, Include, Operation, Read
-from kingpost.query.order import bind_fingerprint, bind_page, bind_sort
+from kingpost.query.order import bind_page, bind_sort
 from kingpost.query.slots import Slots
 from kingpost.query.stages import Bound, Cost, Derived, Member, Nested, Output, Rows, Select
 from kingpost.query.touched import roles_named
@@ -33,16 +33,15 @@ def bind(operation: Operation, manifest: Manifest) -> Bound:
     """
     scope = Scope(manifest.entities, manifest.entity(operation.entity))
     slots = Slots()
-    mark = bind_fingerprint(operation.cursor, slots, "cursor")
     if isinstance(operation, Group):
         buckets = bind_group(operation, scope, slots)
         cost = Cost(buckets.limit.number)
         scan = unserved(operation, buckets.source, scope)
-        return Bound(buckets, tuple(slots.specs), manifest, roles_named(buckets, manifest), cost, scan, mark)
+        return Bound(buckets, tuple(slots.specs), manifest, roles_named(buckets, manifest), cost, scan)
     selecting = _Selecting(manifest, slots)
     select = selecting.select(operation, scope.entity, "")
     scan = None if operation.key else unserved(operation, select.source, scope)
-    return Bound(select, tuple(slots.specs), manifest, roles_named(select, manifest), cost_of(select), scan, mark)
+    return Bound(select, tuple(slots.specs), manifest, roles_named(select, manifest), cost_of(select), scan)
 
 
 def cost_of(select: Select) -> Cost:
@@ -66,15 +65,16 @@ class _Selecting:
         if read.key is not None:
             return Select(Rows(entity, where), members, single=True)
         sort = bind_sort(read.sort, scope)
+        mark = fingerprint(read, at)
         return Select(
             source=Rows(entity, where),
             members=members,
             sort=sort,
             limit=self.slots.limit(read.limit, f"{at}limit"),
-            page=bind_page(read.cursor, sort, self.slots, f"{at}cursor"),
+            page=bind_page(read.cursor, sort, self.slots, f"{at}cursor", mark),
             counted=None if read.count == "none" else Rows(entity, where),
             count=read.count,
-            fingerprint=fingerprint(read, at),
+            fingerprint=mark,
         )
 
     def _key(self, read: Read, entity: Entity) -> Expression:

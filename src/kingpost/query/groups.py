@@ -49,6 +49,7 @@ def bind_group(group: Group, scope: Scope, slots: Slots) -> Buckets:
     where = bind_condition(group.where, scope, slots)
     having = _having(group.having, scope, slots)
     sort = _sort(group.sort, keys, scope)
+    mark = fingerprint(group)
     return Buckets(
         source=Rows(scope.entity, where),
         keys=keys,
@@ -56,8 +57,8 @@ def bind_group(group: Group, scope: Scope, slots: Slots) -> Buckets:
         having=having,
         sort=sort,
         limit=slots.limit(group.limit, "limit"),
-        page=bind_page(group.cursor, sort, slots, "cursor"),
-        fingerprint=fingerprint(group),
+        page=bind_page(group.cursor, sort, slots, "cursor", mark),
+        fingerprint=mark,
     )
 
 

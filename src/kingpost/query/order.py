@@ -36,8 +36,10 @@ def check_distinct(keys: tuple[SortKey, ...]) -> None:
         raise Malformed(f"there are more than {SORT_KEYS_MAX} sort keys", where="sort")
 
 
-def bind_page(cursor: Cursor | None, sort: tuple[SortKey, ...], slots: Slots, where: str) -> Page | None:
-    """The page that starts at `cursor`.
+def bind_page(
+    cursor: Cursor | None, sort: tuple[SortKey, ...], slots: Slots, where: str, fingerprint: str
+) -> Page | None:
+    """The page that starts at `cursor`, which has to carry the `fingerprint` of this very question.
 
     Raises:
         Malformed: the cursor has other keys than the sort: it was made for another question.
@@ -48,17 +50,11 @@ def bind_page(cursor: Cursor | None, sort: tuple[SortKey, ...], slots: Slots, wh
         key is None and not by.nullable for key, by in zip(cursor.keys, sort, strict=True)
     ):
         raise Malformed("this cursor was made for another question", hint="start again without it", where=where)
+    slots.add(SlotSpec("value", TEXT, index=cursor.fingerprint.number, where=where, equals=fingerprint))
     keys: list[Slot | None] = []
     for key, by in zip(cursor.keys, sort, strict=True):
         keys.append(None if key is None else slots.value(key.number, by.type, where))
     return Page(cursor.backward, tuple(keys))
-
-
-def bind_fingerprint(cursor: Cursor | None, slots: Slots, where: str) -> int | None:
-    """The number of the slot that holds the fingerprint a caller's cursor carries."""
-    if cursor is None:
-        return None
-    return slots.add(SlotSpec("value", TEXT, index=cursor.fingerprint.number, where=where)).number
 
 
 def _sort_key(order: Order, scope: Scope) -> SortKey:

@@ -22,6 +22,7 @@ class SlotSpec:
 
     `value`: the call's value number `index`; `me`: the actor's claim `name`; `call`: `now`,
     `address` or `host` of the call; `fixed`: `value` itself, as when a limit is left to its default.
+    `equals`: what a value must be, as the fingerprint of a cursor must be the question's.
     `required`: a missing or mistyped claim refuses the call (a tenant) instead of being null.
     `where` names the parameter in errors.
     """
@@ -35,6 +36,7 @@ class SlotSpec:
     maximum: int | None = None
     where: str = ""
     value: object = None
+    equals: str | None = None
     required: bool = False
 
 
@@ -171,7 +173,6 @@ class Bound:
     roles: frozenset[str]
     cost: Cost
     scan: Scan | None = None
-    fingerprint_slot: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,6 @@ class Allowed:
     manifest: Manifest
     cost: Cost
     scan: Scan | None = None
-    fingerprint_slot: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +217,7 @@ class Plan:
         slots: every slot of the question, by number.
         order: the numbers of the slots whose values the store is handed.
         result: the shape of the answer.
-        fingerprint: what a cursor of this question carries; `fingerprint_slot` is where a caller's comes in.
+        fingerprint: what a cursor of this question carries.
         derived: what Python adds to the answer after the run, if anything.
     """
 
@@ -229,5 +229,4 @@ class Plan:
     fingerprint: str
     backward: bool = False
     scan: Scan | None = None
-    fingerprint_slot: int | None = None
     derived: Derivation | None = None

@@ -55,7 +55,6 @@ class Filler:
         blank: what each slot holds before the call's values come: a fixed value, else None.
         values: slot number, index into the call's values, and the function that coerces it.
         taken: slot number and the function that takes it from the call.
-        mark: the slot of a caller's cursor fingerprint, and what it must be.
         cost: the question's cost where it could exceed `cost_rows_max`, else None.
     """
 
@@ -64,7 +63,6 @@ class Filler:
     blank: tuple[object, ...]
     values: tuple[tuple[int, int, Coercer], ...]
     taken: tuple[tuple[int, _Taken], ...]
-    mark: tuple[int, str] | None
     cost: Cost | None
     cost_rows_max: int
 
@@ -89,8 +87,6 @@ class Filler:
             setting = _Setting(asker, now, address, host)
             for number, take in self.taken:
                 slots[number] = take(setting)
-        if self.mark is not None and slots[self.mark[0]] != self.mark[1]:
-            raise Malformed("this cursor was made for another question", hint=_CURSOR_HINT, where="cursor")
         if self.cost is not None:
             self._check_cost(self.cost, slots)
         return tuple(slots) if self.order is None else tuple([slots[number] for number in self.order])
@@ -103,6 +99,8 @@ class Filler:
             try:
                 coerce(values[index])
             except Mistyped as fault:
+                if self.specs[number].equals is not None:
+                    return Malformed("this cursor was made for another question", hint=_CURSOR_HINT, where=where)
                 if _is_cursor(where):
                     return Malformed("this is not a cursor we gave out", hint=_CURSOR_HINT, where=where)
                 faults.append(Detail(where, str(fault), Mistyped.code))
@@ -135,7 +133,6 @@ def filler(plan: Plan, timezone: str, cost_rows_max: int = COST_ROWS_MAX) -> Fil
         blank=tuple(spec.value for spec in plan.slots),
         values=tuple((n, spec.index, _value(spec, timezone)) for n, spec in specs if spec.source == "value"),
         taken=tuple((n, _take(spec, timezone)) for n, spec in specs if spec.source in ("me", "call")),
-        mark=None if plan.fingerprint_slot is None else (plan.fingerprint_slot, plan.fingerprint),
         cost=plan.cost if worst > cost_rows_max else None,
         cost_rows_max=cost_rows_max,
     )
@@ -143,6 +140,8 @@ def filler(plan: Plan, timezone: str, cost_rows_max: int = COST_ROWS_MAX) -> Fil
 
 def _value(spec: SlotSpec, timezone: str) -> Coercer:
     coerce = coercer(spec.type, timezone, many=spec.many)
+    if spec.equals is not None:
+        return _exactly(spec.equals)
     if spec.minimum is None and spec.maximum is None:
         return coerce
     low, high = spec.minimum, spec.maximum
@@ -156,6 +155,15 @@ def _value(spec: SlotSpec, timezone: str) -> Coercer:
         return number
 
     return bounded
+
+
+def _exactly(wanted: str) -> Coercer:
+    def same(value: object) -> object:
+        if value != wanted:
+            raise Mistyped("it is not what it has to be")
+        return value
+
+    return same
 
 
 def _take(spec: SlotSpec, timezone: str) -> _Taken:

@@ -58,7 +58,7 @@ class Library:
         bound = bind(operation, self.manifest)
         question = _expanded(bound.question)
         question = question if narrow is None else narrow(question)
-        allowed = Allowed(question, bound.slots, bound.manifest, bound.cost, bound.scan, bound.fingerprint_slot)
+        allowed = Allowed(question, bound.slots, bound.manifest, bound.cost, bound.scan)
         plan = self.store.compile(allowed, rendering)
         arguments = filler(plan, self.manifest.timezone)(values, ANONYMOUS, NOW)
         answer = await self.store.run(Ask(plan, arguments, time.monotonic() + deadline_s))

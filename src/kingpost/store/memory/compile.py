@@ -133,7 +133,6 @@ def compile(allowed: Allowed, rendering: Rendering) -> Plan:
         fingerprint=question.fingerprint,
         backward=page is not None and page.backward,
         scan=allowed.scan,
-        fingerprint_slot=allowed.fingerprint_slot,
         derived=derived(question, rendering),
     )
 

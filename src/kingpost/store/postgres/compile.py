@@ -32,6 +32,5 @@ def compile_question(allowed: Allowed, rendering: Rendering, letters: str = LETT
         fingerprint=question.fingerprint,
         backward=question.page is not None and question.page.backward,
         scan=allowed.scan,
-        fingerprint_slot=allowed.fingerprint_slot,
         derived=derived(question, rendering),
     )

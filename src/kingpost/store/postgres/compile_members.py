@@ -94,9 +94,7 @@ def _many(nested: Nested, outer: Outer, rendering: Rendering, writing: Writing, 
     extra = [*([outer.shown] if outer.shown else []), *_visible(nested.visible, outer, writing)]
     joined, linked = _joined(nested, alias, outer, writing)
     numbered, apart = has_pages(select), any(isinstance(one, Nested) for one in select.members)
-    rows = page_rows(
-        select, alias, writing, joined=joined, extra=(*linked, *extra), apart=apart, numbered=numbered
-    )
+    rows = page_rows(select, alias, writing, joined=joined, extra=(*linked, *extra), apart=apart, numbered=numbered)
     shown = f"{alias}.{NUMBER} <= {limit_sql(select.limit, writing)}" if numbered else ""
     members = members_of(select, Outer(scope_of(select, alias), shown), rendering, writing)
     keys = [(f"k{at}", sql, type_) for at, (sql, type_) in enumerate(rows.keys)]
@@ -112,9 +110,7 @@ def _many(nested: Nested, outer: Outer, rendering: Rendering, writing: Writing, 
     found.named += _page_members(nested, rendering, join, limit, cursor(select.fingerprint, last))
 
 
-def _page_members(
-    nested: Nested, rendering: Rendering, join: str, limit: str, after: str
-) -> list[tuple[str, str]]:
+def _page_members(nested: Nested, rendering: Rendering, join: str, limit: str, after: str) -> list[tuple[str, str]]:
     page = f"{join}.j[1:{limit}]"
     more = f"CASE WHEN cardinality({join}.j) > {limit} THEN {after} END"
     if nested.select.page is not None and nested.select.page.backward:

@@ -236,7 +236,9 @@ class Writing:
         target = self.behind(through.relation)
         rows = self._rows(through.relation, scope, target)
         value = self.value(through.inner, target)
-        return f"(SELECT {value} FROM {rows}{self._and(through.where, self._narrowed(through.relation, scope, target))})"
+        return (
+            f"(SELECT {value} FROM {rows}{self._and(through.where, self._narrowed(through.relation, scope, target))})"
+        )
 
     def _nothing(self, behind: Through, scope: Scope, *, negated: bool) -> str:
         """Whether the value behind a Ref is null, which it also is where there is no row."""

@@ -28,7 +28,7 @@ def function(node: Function, arguments: Sequence[str], letters: Letters, *, flat
     """
     match node.name:
         case "lower" | "upper":
-            return f"({node.name}({arguments[0]} COLLATE {letters}) COLLATE \"C\")"
+            return f'({node.name}({arguments[0]} COLLATE {letters}) COLLATE "C")'
         case "length":
             return f"char_length({arguments[0]})::bigint"
         case "concat":

@@ -84,6 +84,4 @@ def _duration(sql: str) -> str:
 
 def _each(sql: str, form: str, type_: Type) -> str:
     assert type_.array
-    return (
-        f"(CASE WHEN {sql} IS NOT NULL THEN ARRAY(SELECT {form} FROM unnest({sql}) WITH ORDINALITY v(v, i) ORDER BY v.i) END)"
-    )
+    return f"(CASE WHEN {sql} IS NOT NULL THEN ARRAY(SELECT {form} FROM unnest({sql}) WITH ORDINALITY v(v, i) ORDER BY v.i) END)"

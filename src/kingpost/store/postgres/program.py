@@ -63,5 +63,7 @@ def key_reader(names: Sequence[str]) -> KeyReader:
     """A reader of the members of these names (the protocol's), in this order."""
     distinct = list(dict.fromkeys(names))
     fields = {name: f"k{at}" for at, name in enumerate(distinct)}
-    struct = msgspec.defstruct("Keys", [(field, Raw) for field in fields.values()], rename={v: k for k, v in fields.items()})
+    struct = msgspec.defstruct(
+        "Keys", [(field, Raw) for field in fields.values()], rename={v: k for k, v in fields.items()}
+    )
     return KeyReader(msgspec.json.Decoder(struct), tuple(fields[name] for name in names))

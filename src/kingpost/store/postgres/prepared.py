@@ -1,0 +1,68 @@
+"""The statements that one connection holds prepared: those used at least twice, bounded, hot ones kept."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from asyncpg.prepared_stmt import PreparedStatement
+
+STATEMENTS_MAX = 256
+SEEN_MAX = 1_024
+
+Statement: TypeAlias = PreparedStatement[Any]
+
+
+class Prepared:
+    """Which texts were seen once, and the statements of those seen again. A dropped one closes itself on the server.
+
+    Args:
+        statements_max: how many are held; among them a clock hand spares those used since it last came by, so that a
+            flood of new shapes pushes out only each other.
+    """
+
+    __slots__ = ("_held", "_max", "_seen")
+
+    def __init__(self, statements_max: int = STATEMENTS_MAX) -> None:
+        self._held: dict[str, _Held] = {}
+        self._seen: dict[str, None] = {}
+        self._max = statements_max
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def get(self, sql: str) -> Statement | None:
+        """The statement of this text, if it is held."""
+        held = self._held.get(sql)
+        if held is None:
+            return None
+        held.used = True
+        return held.statement
+
+    def wanted(self, sql: str) -> bool:
+        """Whether the text is used a second time, and so is worth preparing; notes it if not."""
+        if sql in self._seen:
+            return True
+        if len(self._seen) >= SEEN_MAX:
+            del self._seen[next(iter(self._seen))]
+        self._seen[sql] = None
+        return False
+
+    def hold(self, sql: str, statement: Statement) -> Statement:
+        """Hold it from now on."""
+        self._seen.pop(sql, None)
+        while len(self._held) >= self._max:
+            text, held = next(iter(self._held.items()))
+            del self._held[text]
+            if held.used:
+                held.used = False
+                self._held[text] = held
+        self._held[sql] = _Held(statement)
+        return statement
+
+
+class _Held:
+    __slots__ = ("statement", "used")
+
+    def __init__(self, statement: Statement) -> None:
+        self.statement = statement
+        self.used = False

@@ -1,0 +1,175 @@
+"""The store in PostgreSQL, as `ports.Store` wants it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import cast
+
+from kingpost.call import Answer, Ask
+from kingpost.errors import EngineError, EngineUnavailable
+from kingpost.model.defaults import TimeOrderedIds, filled
+from kingpost.model.manifest import Manifest
+from kingpost.observe import Observer, nobody
+from kingpost.query.stages import Allowed, Plan, Rendering
+from kingpost.store.postgres.compile import compile_question
+from kingpost.store.postgres.connections import Connections, Settings
+from kingpost.store.postgres.copy import copy_rows
+from kingpost.store.postgres.expressions import LETTERS
+from kingpost.store.postgres.keeping import analyze, check_fits, check_server, count_rows, letters_of, recreate
+from kingpost.store.postgres.names import bounded
+from kingpost.store.postgres.program import Program
+from kingpost.store.postgres.run import run_plan
+
+OPEN_TIMEOUT_S = 10.0
+READY_TIMEOUT_S = 2.0
+READY_FRESH_S = 1.0
+ROWS_EVERY_S = 60.0
+
+
+class PostgresStore:
+    """Keeps entities in PostgreSQL 15 or newer.
+
+    Args:
+        url: of the database, as libpq takes it; it may hold a password and is never shown.
+        connections: how many to keep at most.
+        statement_timeout_s: after which the server itself ends a statement.
+        observe: is told when the server is lost, is back, is slow or refuses what we sent.
+    """
+
+    __slots__ = ("_connections", "_letters", "_manifest", "_new_id", "_observe", "_refreshing", "_rows")
+
+    def __init__(
+        self, url: str, *, connections: int = 8, statement_timeout_s: float = 60.0, observe: Observer = nobody
+    ) -> None:
+        settings = Settings(size=connections, statement_timeout_s=statement_timeout_s)
+        self._connections = Connections(url, settings, observe)
+        self._observe = observe
+        self._letters = LETTERS
+        self._manifest: Manifest | None = None
+        self._rows: Mapping[str, int] = {}
+        self._new_id = TimeOrderedIds(os.urandom)
+        self._refreshing: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return "PostgresStore(…)"
+
+    def compile(self, allowed: Allowed, rendering: Rendering) -> Plan:
+        """Make the plan of a question: pure, no I/O."""
+        return compile_question(allowed, rendering, self._letters)
+
+    async def run(self, ask: Ask) -> Answer:
+        """Run a plan by its deadline.
+
+        Raises:
+            TooLate: the deadline passed; the statement was cancelled.
+            EngineUnavailable: the server is gone, or no connection was free in time.
+            EngineFailed: the server refused the statement.
+        """
+        return await run_plan(self._connections, ask, self._observe)
+
+    async def open(self, manifest: Manifest) -> None:
+        """Connect and check that the database was made for `manifest`.
+
+        Raises:
+            DeclarationError: it is empty or was made for another model.
+            EngineUnavailable, EngineLacks: the server cannot be reached or used.
+        """
+        self._connections.start()
+        async with self._connections.one(time.monotonic() + OPEN_TIMEOUT_S) as connection:
+            check_server(connection)
+            self._letters = await letters_of(connection)
+            await check_fits(connection, manifest)
+        await self._serve(manifest)
+
+    async def create(self, manifest: Manifest) -> None:
+        """Make empty tables for `manifest`, in one transaction; those of an earlier `create` are dropped.
+
+        Raises:
+            DeclarationError: there are tables of these names that are not ours.
+            EngineUnavailable, EngineLacks: the server cannot be reached or used.
+        """
+        self._connections.start()
+        async with self._connections.one(time.monotonic() + OPEN_TIMEOUT_S) as connection:
+            check_server(connection)
+            self._letters = await letters_of(connection)
+            async with connection.transaction():
+                await recreate(connection, manifest, self._letters)
+        await self._serve(manifest)
+
+    async def load(self, entity: str, rows: Iterable[Mapping[str, object]]) -> int:
+        """Add rows in bulk, defaults filled in, no policy asked; return how many. All or nothing.
+
+        Raises:
+            Mistyped, UnknownName: a row does not fit.
+            EngineUnavailable: the server cannot be reached, or the store was never opened.
+        """
+        manifest = self._served()
+        declared = manifest.entity(entity)
+        complete = filled(declared, rows, datetime.now(UTC), self._new_id)
+        async with self._connections.one(time.monotonic() + OPEN_TIMEOUT_S) as connection:
+            async with connection.transaction():
+                await connection.execute("SET LOCAL statement_timeout = 0")
+                count = await copy_rows(connection, declared, complete, manifest.timezone)
+            await analyze(connection, declared.table)
+        await self._refresh()
+        return count
+
+    def estimated_rows(self, entity: str) -> int:
+        """About how many rows there are, a minute old at most."""
+        return self._rows.get(bounded(self._served().entity(entity).table), 0)
+
+    async def ready(self) -> None:
+        """Return if the store can serve now.
+
+        Raises:
+            EngineUnavailable: it cannot.
+        """
+        now = time.monotonic()
+        self._served()
+        if now - self._connections.last_used_s > READY_FRESH_S:
+            await self._connections.fetch("SELECT 1", (), now + READY_TIMEOUT_S)
+
+    async def explain(self, plan: Plan, arguments: Sequence[object], *, analyze: bool = False) -> str:
+        """How PostgreSQL would run a plan, in its own words; with `analyze` it does run it."""
+        program = cast("Program", plan.program)
+        options = "ANALYZE, BUFFERS, COSTS" if analyze else "COSTS"
+        deadline = time.monotonic() + OPEN_TIMEOUT_S
+        records = await self._connections.fetch(f"EXPLAIN ({options})\n{program.sql}", arguments, deadline)
+        return "\n".join(record[0] for record in records)
+
+    async def close(self) -> None:
+        """Let go of all connections. Safe to call twice."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._refreshing
+            self._refreshing = None
+        self._manifest = None
+        await self._connections.close()
+
+    async def _serve(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        await self._refresh()
+        if self._refreshing is None:
+            self._refreshing = asyncio.create_task(self._keep_fresh())
+
+    async def _keep_fresh(self) -> None:
+        while True:
+            await asyncio.sleep(ROWS_EVERY_S)
+            with suppress(EngineError):  # the connections have told of it; old estimates serve meanwhile
+                await self._refresh()
+
+    async def _refresh(self) -> None:
+        tables = [entity.table for entity in self._served().entities.values()]
+        async with self._connections.one(time.monotonic() + OPEN_TIMEOUT_S) as connection:
+            self._rows = await count_rows(connection, tables)
+
+    def _served(self) -> Manifest:
+        if self._manifest is None:
+            raise EngineUnavailable("the PostgreSQL store is not open", hint="open or create it with a manifest first")
+        return self._manifest
