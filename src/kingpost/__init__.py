@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from kingpost.app import App
+from kingpost.call import Actor
+from kingpost.errors import KingpostError
 from kingpost.model.declare import (
     Column,
     Index,
@@ -20,9 +23,12 @@ from kingpost.model.declare import (
 from kingpost.model.terms import Term, address, anyone, host, me, now, role, this
 
 __all__ = [
+    "Actor",
+    "App",
     "Column",
     "Index",
     "Key",
+    "KingpostError",
     "Many",
     "OnDelete",
     "Open",

@@ -2,6 +2,7 @@
 
 * KingpostError
   x DeclarationError      KP0xx  a team's model or settings are wrong; refused at start, with file and line
+    + NotCreated                 the store holds nothing of this app yet; `create` would make it
   x CallerError                  the caller can mend it; the message is shown to them
     + Malformed           KP100  the request does not parse
     + TooLarge            KP101  longer, deeper or wider than we take
@@ -97,6 +98,10 @@ class DeclarationError(KingpostError):
     def together(cls, faults: Sequence[DeclarationError]) -> DeclarationError:
         """One error for all that is wrong, each fault on its own line."""
         return cls("\n".join(map(str, faults)), faults=tuple(faults))
+
+
+class NotCreated(DeclarationError):
+    """The store holds nothing of this app yet: there is nothing to lose by creating it."""
 
 
 class CallerError(KingpostError):

@@ -6,10 +6,11 @@ The key fixes the algorithm (RFC 8725, 3.1 and 3.2); what a token's header claim
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from kingpost.errors import DeclarationError
@@ -49,11 +50,13 @@ def read_keys(secret: Secret) -> tuple[VerificationKey, ...]:
     """
     text = secret.reveal().strip()
     try:
-        if text.startswith("{"):
-            found = json.loads(text)
-            return tuple(_from_jwk(one) for one in found.get("keys", [found]))
-        if text.startswith("-----BEGIN"):
-            return (_from_pem(text),)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SecurityWarning)  # what is weak we refuse ourselves
+            if text.startswith("{"):
+                found = json.loads(text)
+                return tuple(_from_jwk(one) for one in found.get("keys", [found]))
+            if text.startswith("-----BEGIN"):
+                return (_from_pem(text),)
     except (JoseError, ValueError, KeyError, TypeError, AttributeError) as error:
         # Without its cause: the libraries' messages may quote the key.
         raise _wrong(f"it does not read as a key ({type(error).__name__})") from None

@@ -33,9 +33,10 @@ def command(app: str, host: str | None, port: int | None, recreate: bool) -> int
     check_port(settings)
     with database(settings, click.echo) as at:
         child = ["-m", "kingpost.cli", "dev-server", str(target), "--address", at.address]
-        child += ["--recreate"] if recreate else []
+        child += ["--embedded"] if at.embedded else []
+        once = ["--recreate"] if recreate else []
         environment = {**os.environ, **at.settings.variables()}
-        return run_and_reload(Watched(child, environment, target.folder, target.whole))
+        return run_and_reload(Watched(child, once, environment, target.folder, target.whole))
 
 
 def development_settings(what: str) -> Settings:

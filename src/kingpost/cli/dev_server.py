@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 @click.command(hidden=True)
 @click.argument("target")
 @click.option("--address", required=True)
+@click.option("--embedded", is_flag=True)
 @click.option("--recreate", is_flag=True)
-def command(target: str, address: str, recreate: bool) -> int:
+def command(target: str, address: str, embedded: bool, recreate: bool) -> int:
     """Serve what `kingpost dev` found."""
     from kingpost.cli import complain_of
     from kingpost.cli.database import Database
@@ -36,15 +37,16 @@ def command(target: str, address: str, recreate: bool) -> int:
 
     threading.Thread(target=_end_with_parent, daemon=True).start()
     settings = replace(Settings.load(), unready_s=0.0, drain_s=3)
+    at = Database(settings, address, embedded)
     found = locate(target)
     app = import_app(found)
     try:
         with LoadingBar() as bar:
-            asyncio.run(prepare(app, settings, found.module, bar, recreate))
+            asyncio.run(prepare(app, at, found.module, bar, recreate))
     except KingpostError as error:
         complain_of(error)
         return REFUSED
-    screen = partial(first_screen, app, found, Database(settings, address, embedded=True))
+    screen = partial(first_screen, app, found, at)
     return serve(target, settings, workers=1, started=screen)
 
 

@@ -44,7 +44,7 @@ def command(app: str, request: str, token: str | None) -> None:
     actor = identified(settings, token)
     with database(settings, lambda text: click.echo(text, err=True)) as at:
         if at.embedded:
-            asyncio.run(prepare(served, at.settings, found.module, Silence(), recreate=False))
+            asyncio.run(prepare(served, at, found.module, Silence(), recreate=False))
         explained = asyncio.run(served.explain(at.settings, method.upper(), target.strip(), actor))
     show(explained)
 

@@ -71,10 +71,12 @@ def import_app(target: Target) -> ServedApp:
             f"{type(error).__name__}: {_said(error)}", hint=_remedy(error), at=place_of(error)
         ) from error
     found = getattr(module, target.attribute, None)
-    if isinstance(found, ServedApp):
+    if isinstance(found, ServedApp) and not isinstance(found, type):
         return found
     what = "nothing" if found is None else f"a {type(found).__name__}"
-    others = [name for name, value in vars(module).items() if isinstance(value, ServedApp)]
+    others = [
+        name for name, value in vars(module).items() if isinstance(value, ServedApp) and not isinstance(value, type)
+    ]
     hint = f"write {target.module}:{others[0]}" if others else f"write `{target.attribute} = App(…)` in it"
     raise DeclarationError(f"{target.module} has {what} named {target.attribute!r}, and no App", hint=hint)
 

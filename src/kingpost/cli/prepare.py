@@ -10,11 +10,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
+from kingpost.cli.database import Database
 from kingpost.cli.locate import place_of
-from kingpost.cli.served import KeptStore, ServedApp
-from kingpost.errors import DeclarationError, KingpostError
+from kingpost.cli.served import ServedApp
+from kingpost.errors import DeclarationError, KingpostError, NotCreated
 from kingpost.observe import nobody
-from kingpost.settings import Settings
+from kingpost.ports import Store
 
 Row = Mapping[str, object]
 
@@ -53,14 +54,14 @@ class Prepared:
     loaded: Mapping[str, int] | None
 
 
-async def prepare(app: ServedApp, settings: Settings, module: str, progress: Progress, recreate: bool) -> Prepared:
+async def prepare(app: ServedApp, at: Database, module: str, progress: Progress, recreate: bool) -> Prepared:
     """Bring the database into the state that the app needs.
 
     A first loading that was cut short is begun anew, so that nobody wonders where half of the rows are.
 
     Args:
         app: whose database it is.
-        settings: name the database.
+        at: the database.
         module: the app's module; rows come from the module `load` beside it.
         progress: is told how loading goes on.
         recreate: drop what is there and start afresh.
@@ -69,16 +70,10 @@ async def prepare(app: ServedApp, settings: Settings, module: str, progress: Pro
         DeclarationError: the database was made for another model, and `recreate` is not set.
         EngineUnavailable: it cannot be reached.
     """
-    store = app.store_for(settings, nobody)
+    store = app.store_for(at.settings, nobody)
     try:
-        state = await store.state(app.manifest)
-        unfinished = _unfinished(settings)
-        if state == "foreign" and not recreate:
-            raise DeclarationError(
-                "the database was made for another model",
-                hint="--recreate drops all its rows and makes it anew; until migrations exist there is no other way",
-            )
-        if state == "ours" and not recreate and not unfinished.exists():
+        unfinished = _unfinished(at)
+        if not recreate and await _fits(store, app) and not unfinished.exists():
             return Prepared(None)
         unfinished.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         unfinished.touch()
@@ -90,7 +85,16 @@ async def prepare(app: ServedApp, settings: Settings, module: str, progress: Pro
         await store.close()
 
 
-async def _load(app: ServedApp, store: KeptStore, module: str, progress: Progress) -> dict[str, int]:
+async def _fits(store: Store, app: ServedApp) -> bool:
+    """Whether everything is there; one made for another model is refused by the store, with what to do about it."""
+    try:
+        await store.open(app.manifest)
+    except NotCreated:
+        return False
+    return True
+
+
+async def _load(app: ServedApp, store: Store, module: str, progress: Progress) -> dict[str, int]:
     source = _source(module)
     if source is None:
         return {}
@@ -125,7 +129,8 @@ def _told(rows: Iterable[Row], progress: Progress, every: int = 1_000) -> Iterat
     progress.advance(number % every)
 
 
-def _unfinished(settings: Settings) -> Path:
+def _unfinished(at: Database) -> Path:
     """Marks that this very database is being filled; another one must never be dropped for its sake."""
-    url = settings.database_url.reveal() if settings.database_url else ""
-    return settings.data_folder / f"unfinished-{blake2b(url.encode(), digest_size=6).hexdigest()}"
+    url = at.settings.database_url
+    which = "embedded" if at.embedded or url is None else blake2b(url.reveal().encode(), digest_size=6).hexdigest()
+    return at.settings.data_folder / f"unfinished-{which}"

@@ -17,14 +17,19 @@ from kingpost.cli.log_lines import readable
 
 LOOK_EVERY_MS = 200
 STOP_S = 5.0
-REFUSED = 3  # the child's exit code where no change of the sources would help
+FAILED = 1  # the child's exit code where its sources do not import
+REFUSED = 3  # and where no change of them would help
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What to run with this Python, in which environment, and the sources: a folder, with all below it or not."""
+    """What to run with this Python, in which environment, and the sources: a folder, with all below it or not.
+
+    The arguments `once` are for the first start that gets as far as to import the sources.
+    """
 
     arguments: Sequence[str]
+    once: Sequence[str]
     environment: Mapping[str, str]
     folder: Path
     whole: bool
@@ -38,7 +43,7 @@ def run_and_reload(watched: Watched) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    child, first, waiting = _start(watched), True, False
+    child, first, waiting = _start(watched, watched.once), True, False
     try:
         for changes in watchfiles.watch(
             watched.folder,
@@ -50,8 +55,9 @@ def run_and_reload(watched: Watched) -> int:
         ):
             if changes:
                 click.echo(f"{_named(changes)} changed: starting anew")
+                once = watched.once if first and child.returncode == FAILED else ()
                 _stop(child)
-                child, first, waiting = _start(watched), False, False
+                child, first, waiting = _start(watched, once), bool(once), False
             elif not waiting and child.poll() is not None:
                 if child.returncode == REFUSED and first:
                     return 1
@@ -62,11 +68,11 @@ def run_and_reload(watched: Watched) -> int:
     return 0
 
 
-def _start(watched: Watched) -> subprocess.Popen[bytes]:
+def _start(watched: Watched, once: Sequence[str]) -> subprocess.Popen[bytes]:
     """Start the child away from the terminal's signals: Ctrl-C is for us. Its input ends when we do, and so does it."""
     shown = sys.stderr.isatty()
     child = subprocess.Popen(  # noqa: S603 - Python with arguments of our own
-        [sys.executable, *watched.arguments],
+        [sys.executable, *watched.arguments, *once],
         env=dict(watched.environment),
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE if shown else None,

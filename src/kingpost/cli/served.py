@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from kingpost.call import Actor
 from kingpost.model.manifest import Manifest
@@ -13,15 +13,7 @@ from kingpost.query.operations import Operation
 from kingpost.query.stages import Allowed, Bound
 from kingpost.settings import Settings
 
-State: TypeAlias = Literal["empty", "ours", "foreign"]
 Scope: TypeAlias = MutableMapping[str, Any]
-
-
-class KeptStore(Store, Protocol):
-    """A store that can say, before it is opened, what it finds where it keeps things."""
-
-    async def state(self, manifest: Manifest) -> State:
-        """`empty`: nothing of ours; `ours`: made for this manifest; `foreign`: made for another one."""
 
 
 class Explanation(Protocol):
@@ -56,7 +48,7 @@ class ServedApp(Protocol):
     name: str
     manifest: Manifest
 
-    def store_for(self, settings: Settings, observe: Observer, /) -> KeptStore:
+    def store_for(self, settings: Settings, observe: Observer, /) -> Store:
         """The store these settings name, not opened yet."""
 
     async def __call__(

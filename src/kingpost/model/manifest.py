@@ -147,7 +147,8 @@ class Entity:
         """
         found = self.fields.get(name)
         if found is None or found.private:
-            known = [*self.public(), *self.relations]
+            private = self.fields.keys() - self.public().keys()
+            known = {*self.public(), *self.relations} - private
             raise UnknownName(f"{self.name} has no field {name!r}", hint=suggest(name, known), where=name)
         return found
 

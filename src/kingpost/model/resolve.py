@@ -186,7 +186,15 @@ def _is_null(path: tuple[str, ...], scope: Scope) -> Expression:
         quantifier, rest = _quantifier(path)
         condition = _is_null(rest, scope.behind(path[0]))
         return _unfold(Quantified(quantifier, relation, condition), scope)
+    if _leads_to_many(path, scope):
+        return Through(scope.entity.relations[path[0]], _is_null(path[1:], scope.behind(path[0])))
     return IsNull(resolve_value(path, scope)[0])
+
+
+def _leads_to_many(path: tuple[str, ...], scope: Scope) -> bool:
+    if len(path) < 2:
+        return False
+    return _relation(path, scope).many or _leads_to_many(path[1:], scope.behind(path[0]))
 
 
 def _unfold(node: Quantified, scope: Scope) -> Expression:

@@ -71,13 +71,14 @@ def _write_list(answer: Answer, skeleton: Skeleton, request: HttpRequest) -> Htt
     headers = [JSON_TYPE, CACHE_CONTROL]
     if onward or back:
         headers.append(_link(request, shape, onward, back))
-    body = b'{"data":%b,"next":%b,"prev":%b%b}' % (
-        answer.body or b"[]",
-        b'"%b"' % onward if onward else b"null",
-        b'"%b"' % back if back else b"null",
-        b"" if answer.count is None else b',"count":%d' % answer.count,
-    )
+    count = b"" if answer.count is None else b',"count":%d' % answer.count
+    rows = answer.body or b"[]"
+    body = b"".join((b'{"data":', rows, b',"next":', _quoted(onward), b',"prev":', _quoted(back), count, b"}"))
     return HttpResponse(200, headers, body, shape.action, shape.parameters)
+
+
+def _quoted(cursor: bytes | None) -> bytes:
+    return b"null" if cursor is None else b'"' + cursor + b'"'
 
 
 @dataclass(frozen=True, slots=True)

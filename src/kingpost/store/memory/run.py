@@ -34,13 +34,14 @@ def run(ask: Ask, tables: Tables) -> Answer:
 class _Running:
     """One run: the rows, the arguments, the time left."""
 
-    __slots__ = ("_arguments", "_context", "_deadline", "_seen", "_tables")
+    __slots__ = ("_arguments", "_context", "_deadline", "_fingerprint", "_seen", "_tables")
 
     def __init__(self, tables: Tables, ask: Ask) -> None:
         self._tables = tables
         self._arguments = ask.arguments
         self._context = Context(ask.arguments, tables.related)
         self._deadline = ask.deadline
+        self._fingerprint = ask.plan.fingerprint
         self._seen = 0
         self._check_deadline()
 
@@ -55,14 +56,14 @@ class _Running:
         count = None if select.counted is None else self._count(select.counted)
         body = msgspec.json.encode([self._object(select, row) for _, row in rows])
         first, last = _ends(select.ordering, rows)
-        return Answer(body, first, last, more, count)
+        return Answer(body, first, last, more, count, None, self._fingerprint)
 
     def buckets(self, bucketing: Bucketing) -> Answer:
         buckets = (one for one in self._buckets(bucketing) if bucketing.having(one, self._context) is True)
         rows, more = self._page(bucketing.ordering, buckets)
         body = msgspec.json.encode([self._values(bucketing.outputs, bucket) for _, bucket in rows])
         first, last = _ends(bucketing.ordering, rows)
-        return Answer(body, first, last, more)
+        return Answer(body, first, last, more, None, None, self._fingerprint)
 
     def _admitted(self, walk: Walk, rows: Iterable[Stored]) -> Iterator[Stored]:
         for row in rows:

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import asyncpg
-import msgspec
 
 from kingpost.errors import EngineFailed, EngineUnavailable
 from kingpost.observe import EngineLost, EngineRecovered, EngineRefused, Observer, nobody
+from kingpost.store.postgres.codecs import set_codecs
 from kingpost.store.postgres.failures import (
     ENGINE,
     Failure,
@@ -36,7 +36,7 @@ CONNECT_TIMEOUT_S = 5.0
 RECONNECT_MIN_S, RECONNECT_MAX_S = 0.05, 2.0
 CANCEL_TIMEOUT_S = 2.0
 
-Connection: TypeAlias = asyncpg.Connection[Any]
+Connection: TypeAlias = "asyncpg.Connection[Any]"  # a generic in its stubs only
 Records: TypeAlias = list[Any]
 
 
@@ -304,11 +304,7 @@ class Connections:
                 statement_cache_size=0,
                 server_settings=self._settings.of_session(),
             )
-            # Both are built in C or run off the hot path; neither asks the server.
-            await connection.set_builtin_type_codec("json", schema="pg_catalog", codec_name="bytea", format="binary")
-            await connection.set_type_codec(
-                "jsonb", schema="pg_catalog", encoder=_encode_jsonb, decoder=_decode_jsonb, format="binary"
-            )
+            await set_codecs(connection)
             return connection
 
     def _lost(self, error: BaseException, *, cut_short: bool) -> EngineUnavailable:
@@ -398,14 +394,3 @@ class Gate:
         gone_s = None if self._since is None else time.monotonic() - self._since
         self._since, self._pause_s, self._trying = None, RECONNECT_MIN_S, False
         return gone_s
-
-
-_encoder = msgspec.json.Encoder(decimal_format="number")
-
-
-def _encode_jsonb(value: object) -> bytes:
-    return b"\x01" + _encoder.encode(value)
-
-
-def _decode_jsonb(value: bytes) -> object:
-    return msgspec.json.decode(value[1:])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import cast
 
 from kingpost.model.expressions import (
@@ -39,7 +38,6 @@ EXACT = frozenset(
     {Scalar.TEXT, Scalar.INT, Scalar.BOOL, Scalar.DATETIME, Scalar.DATE, Scalar.TIME, Scalar.UUID, Scalar.BYTES}
 )
 """Types whose equal values are the same in every respect: not 1.0 and 1.00, not 0 and -0."""
-_EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +53,8 @@ class Scope:
 
     alias: str
     entity: Entity
-    known: Mapping[str, str] = _EMPTY
-    held: Mapping[str, str] = _EMPTY
+    known: Mapping[str, str] = field(default_factory=dict)
+    held: Mapping[str, str] = field(default_factory=dict)
 
     def column(self, name: str) -> str:
         """A field's column."""

@@ -29,7 +29,7 @@ SELECT c.relname::text, CASE
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = 'public' AND c.relname = ANY($1::text[])"""
 
-Connection: TypeAlias = asyncpg.Connection[Any]
+Connection: TypeAlias = "asyncpg.Connection[Any]"  # a generic in its stubs only
 
 
 def check_server(connection: Connection) -> None:

@@ -9,7 +9,7 @@ from asyncpg.prepared_stmt import PreparedStatement
 STATEMENTS_MAX = 256
 SEEN_MAX = 1_024
 
-Statement: TypeAlias = PreparedStatement[Any]
+Statement: TypeAlias = "PreparedStatement[Any]"  # a generic in its stubs only
 
 
 class Prepared:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,8 +60,10 @@ class Program:
     counted: bool = False
 
 
-def key_reader(names: Sequence[str]) -> KeyReader:
-    """A reader of the members of these names (the protocol's), in this order."""
+def key_reader(names: Sequence[str]) -> KeyReader | None:
+    """A reader of the members of these names (the protocol's), in this order; None if JSON would escape a name."""
+    if any(json.dumps(name, ensure_ascii=False) != f'"{name}"' for name in names):
+        return None
     distinct = list(dict.fromkeys(names))
     fields = {name: f"k{at}" for at, name in enumerate(distinct)}
     struct = msgspec.defstruct(
