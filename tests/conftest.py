@@ -9,8 +9,6 @@ import pytest
 
 from tests.postgres_fixture import postgres_url as postgres_url
 
-pytest_plugins = ["tests.postgres_fixture"]
-
 POSTGRES15_URL = "KINGPOST_TEST_POSTGRES15_URL"
 
 

@@ -26,7 +26,7 @@ from kingpost import Many, Policy, Ref, Table, Key, anyone, me, role, this
 from kingpost.errors import DeclarationError, NotCreated
 from kingpost.model.read import read_manifest
 
-class Shelf(Table):
+class Shelf(Table, plural="shelves"):
     name: Key[str]
     things: Many["Thing"]
     policy = Policy(read=anyone)

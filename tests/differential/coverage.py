@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from kingpost.errors import CallerError
-from kingpost.model.expressions import Column, Compare, Expression, IsNull, Quantified, Slot, Through, walk
+from kingpost.model.expressions import And, Column, Compare, Expression, IsNull, Not, Or, Quantified, Slot, Through
 from kingpost.query.bind import bind
 from kingpost.query.stages import Select
 from tests.differential.models import World
@@ -46,13 +46,13 @@ class Coverage:
             case Quantified(quantifier, relation, condition):
                 self.hits[("Quantified", quantifier, _null(not world.rows[relation.target]))] += 1
                 self._walk(condition, relation.target, world)
-            case _:
-                name = type(expression).__name__
-                if name in ("And", "Or", "Not"):
-                    self.hits[(name, "", "")] += 1
-                for part in walk(expression)[1:]:
-                    if isinstance(part, Compare | IsNull | Through | Quantified):
-                        self._walk(part, entity, world)
+            case And(parts) | Or(parts):
+                self.hits[(type(expression).__name__, "", "")] += 1
+                for part in parts:
+                    self._walk(part, entity, world)
+            case Not(inner):
+                self.hits[("Not", "", "")] += 1
+                self._walk(inner, entity, world)
 
     def _has_null(self, column: Column, entity: str, world: World) -> bool:
         return any(row.get(column.field.name) is None for row in world.rows[entity])

@@ -62,12 +62,23 @@ POOLS: Mapping[Scalar, tuple[Any, ...]] = {
 ARRAYS = (Scalar.INT, Scalar.TEXT)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class World:
-    """A model and its rows, in an order that respects the Refs."""
+    """A model and its rows, in an order that respects the Refs. Its repr is short: Hypothesis makes it all the time."""
 
     manifest: Manifest
     rows: Mapping[str, list[dict[str, object]]]
+
+    def __repr__(self) -> str:
+        return f"<World of {', '.join(self.rows)}>"
+
+    def told(self) -> str:
+        """All of it, for a failure's report."""
+        lines = []
+        for entity in self.manifest.entities.values():
+            lines.append(f"{entity.name}: {dict(entity.fields)}\n  {entity.policy}\n  tenant {entity.tenant}")
+            lines.extend(f"    {row}" for row in self.rows[entity.name])
+        return "\n".join(lines)
 
 
 @st.composite
@@ -155,8 +166,7 @@ def _with_policy(draw: st.DrawFn, entity: Entity, entities: Mapping[str, Entity]
     return replace(entity, policy=policy)
 
 
-def rules(entity: Entity) -> st.SearchStrategy[Expression]:
-    """A policy over the entity's own fields, the row behind a Ref, the caller's roles and claims."""
+def _rule_leaves(entity: Entity) -> list[Expression]:
     leaves: list[Expression] = [
         HasRole("clerk"),
         HasRole("admin"),
@@ -172,15 +182,20 @@ def rules(entity: Entity) -> st.SearchStrategy[Expression]:
         leaves.append(Compare("gte", Name((relation.name, "id")), Constant(1)))
         if relation.many:
             leaves.append(Compare("eq", Name((relation.name, "every", "text_1")), FromCall("me", "word")))
-    return st.recursive(
-        st.sampled_from(leaves),
-        lambda inner: st.one_of(
-            st.lists(inner, min_size=2, max_size=3).map(lambda parts: And(tuple(parts))),
-            st.lists(inner, min_size=2, max_size=3).map(lambda parts: Or(tuple(parts))),
-            inner.map(Not),
-        ),
-        max_leaves=4,
-    )
+    return leaves
+
+
+@st.composite
+def rules(draw: st.DrawFn, entity: Entity, depth: int = 2) -> Expression:
+    """A policy over the entity's own fields, related rows, and the caller's roles and claims."""
+    kind = draw(st.sampled_from(["leaf", "leaf", "and", "or", "not"])) if depth else "leaf"
+    if kind == "leaf":
+        leaves = _rule_leaves(entity)
+        return leaves[draw(st.integers(0, len(leaves) - 1))]
+    if kind == "not":
+        return Not(draw(rules(entity, depth - 1)))
+    parts = tuple(draw(rules(entity, depth - 1)) for _ in range(draw(st.integers(2, 3))))
+    return And(parts) if kind == "and" else Or(parts)
 
 
 @st.composite

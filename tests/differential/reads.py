@@ -121,16 +121,16 @@ def _sorts(draw: st.DrawFn, entity: Entity, manifest: Manifest) -> list[Order]:
     return [Order(name, draw(st.booleans())) for name in names]
 
 
-def _conditions(entity: Entity, asking: Asking) -> st.SearchStrategy[Expression]:
-    return st.recursive(
-        _comparison(entity, asking),
-        lambda inner: st.one_of(
-            st.lists(inner, min_size=1, max_size=3).map(lambda parts: And(tuple(parts))),
-            st.lists(inner, min_size=1, max_size=3).map(lambda parts: Or(tuple(parts))),
-            inner.map(Not),
-        ),
-        max_leaves=4,
-    )
+@st.composite
+def _conditions(draw: st.DrawFn, entity: Entity, asking: Asking, depth: int = 2) -> Expression:
+    """By hand, not with st.recursive, which writes out the whole model again and again."""
+    kind = draw(st.sampled_from(["leaf", "leaf", "and", "or", "not"])) if depth else "leaf"
+    if kind == "leaf":
+        return draw(_comparison(entity, asking))
+    if kind == "not":
+        return Not(draw(_conditions(entity, asking, depth - 1)))
+    parts = tuple(draw(_conditions(entity, asking, depth - 1)) for _ in range(draw(st.integers(1, 3))))
+    return And(parts) if kind == "and" else Or(parts)
 
 
 @st.composite

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 import threading
 from dataclasses import replace
 from functools import partial
@@ -51,8 +50,9 @@ def command(target: str, address: str, embedded: bool, recreate: bool) -> int:
 
 
 def _end_with_parent() -> None:
-    """Our input ends when `kingpost dev` does, however it does."""
-    sys.stdin.buffer.read()
+    """Our input ends when `kingpost dev` does, however it does. Read below `sys.stdin`, whose lock a fork would copy."""
+    while os.read(0, 1):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 

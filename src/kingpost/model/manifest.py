@@ -110,7 +110,7 @@ class Action:
     doc: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Entity:
     """One declared class. `path` is the collection's name in URLs; `at` is where it was declared."""
 
@@ -135,6 +135,9 @@ class Entity:
     doc: str = ""
     at: str = ""
 
+    def __repr__(self) -> str:
+        return f"<Entity {self.name}>"
+
     def public(self) -> dict[str, Field]:
         """The fields that callers may hear of, in declared order."""
         return {name: one for name, one in self.fields.items() if not one.private}
@@ -153,7 +156,7 @@ class Entity:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Manifest:
     """All entities and actions of one app, by name. `functions` are the only part that is not data."""
 
@@ -161,7 +164,10 @@ class Manifest:
     timezone: str
     entities: Mapping[str, Entity]
     actions: tuple[Action, ...] = ()
-    functions: Mapping[str, Callable[..., object]] = field(default_factory=dict, compare=False, repr=False)
+    functions: Mapping[str, Callable[..., object]] = field(default_factory=dict, compare=False)
+
+    def __repr__(self) -> str:
+        return f"<Manifest {self.app} of {', '.join(self.entities)}>"
 
     def entity(self, name: str) -> Entity:
         """The entity of that name.

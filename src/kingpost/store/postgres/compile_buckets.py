@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from kingpost.model.expressions import TRUE, Aggregated, Expression, walk
 from kingpost.query.stages import Buckets, Rendering
-from kingpost.store.postgres.compile_page import limit_of, limit_sql, where
+from kingpost.store.postgres.compile_page import limit_of, limit_sql
 from kingpost.store.postgres.compile_select import read_from_body
 from kingpost.store.postgres.expressions import Scope, Writing, held_key
 from kingpost.store.postgres.functions import aggregate
 from kingpost.store.postgres.json_sql import array_text, object_of, value
+from kingpost.store.postgres.layout import clauses, nested, where
 from kingpost.store.postgres.names import identifier
 from kingpost.store.postgres.paging import behind, order_by, sort_keys
 from kingpost.store.postgres.program import Program
@@ -35,14 +36,14 @@ def buckets_program(buckets: Buckets, rendering: Rendering, writing: Writing) ->
         {held_key(one.value): rendering.name(one.name) for one in outputs}, [key.value for key in buckets.sort]
     )
     keys = "" if reader else f", {array_text([(key.sql, key.type) for key in sort])}"
-    clauses = (
+    sql = clauses(
         f"SELECT {shown.value}{keys}",
-        f"FROM {source} b\nCROSS JOIN {shown.source}",
-        where(conditions).strip(),
+        f"FROM {source} b",
+        f"CROSS JOIN {shown.source}",
+        where(conditions),
         order_by(sort),
         f"LIMIT {limit_sql(buckets.limit, writing, 1)}",
     )
-    sql = "\n".join(clause for clause in clauses if clause)
     return Program(sql, limit=limit_of(buckets.limit, writing), keys=reader)
 
 
@@ -58,7 +59,7 @@ def _source(buckets: Buckets, writing: Writing) -> tuple[str, dict[str, str]]:
         inside[f"k{at}"] = writing.value(key.value, row)
         columns.append(f"g.k{at}")
         held[held_key(key.value)] = f"b.k{at}"
-    groups = f" GROUP BY {', '.join(columns)}" if columns else ""
+    groups = f"GROUP BY {', '.join(columns)}" if columns else ""
     for at, node in enumerate(_aggregated(buckets)):
         inner = None
         if node.inner is not None:
@@ -68,8 +69,8 @@ def _source(buckets: Buckets, writing: Writing) -> tuple[str, dict[str, str]]:
         held[held_key(node)] = f"b.a{at}"
     values = ", ".join(f"{sql} AS {name}" for name, sql in inside.items())
     table = identifier(buckets.source.entity.table)
-    rows = f"(SELECT {values}\nFROM {table} {alias}{where(walked.conditions)}) g"
-    return f"(SELECT {', '.join(columns)}\nFROM {rows}{groups})", held
+    rows = nested(clauses(f"SELECT {values}", f"FROM {table} {alias}", where(walked.conditions)))
+    return nested(clauses(f"SELECT {', '.join(columns)}", f"FROM {rows} g", groups)), held
 
 
 def _aggregated(buckets: Buckets) -> list[Aggregated]:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from kingpost.model.expressions import TRUE, Expression
 from kingpost.query.derive import need_name
 from kingpost.query.stages import Derived, Nested, Output, Rendering, Select
-from kingpost.store.postgres.compile_page import NUMBER, limit_sql, page_rows, scope_of, where
+from kingpost.store.postgres import layout
+from kingpost.store.postgres.compile_page import NUMBER, limit_sql, page_rows, scope_of
 from kingpost.store.postgres.expressions import Scope, Writing
 from kingpost.store.postgres.json_sql import Object, cursor, object_of, value
+from kingpost.store.postgres.layout import clauses
 from kingpost.store.postgres.names import identifier
 from kingpost.store.postgres.rows import walk_rows
 
@@ -40,7 +42,7 @@ class Members:
     @property
     def source(self) -> str:
         """All that stands behind the row in FROM."""
-        return "".join(f"\n{join}" for join in self.joins) + f"\nCROSS JOIN {self.object.source}"
+        return clauses(*self.joins, f"CROSS JOIN {self.object.source}")
 
 
 def members_of(select: Select, outer: Outer, rendering: Rendering, writing: Writing) -> Members:
@@ -79,10 +81,10 @@ def _one(nested: Nested, outer: Outer, rendering: Rendering, writing: Writing, f
     conditions = (*walked.conditions, *_visible(nested.visible, outer, writing))
     members = members_of(nested.select, Outer(scope_of(nested.select, alias)), rendering, writing)
     table = identifier(nested.select.source.entity.table)
-    found.joins.append(
-        f"LEFT JOIN LATERAL (SELECT {members.object.value} AS j FROM {table} {alias}{members.source}"
-        f"{where(conditions)}) {join} ON TRUE"
+    rows = clauses(
+        f"SELECT {members.object.value} AS j", f"FROM {table} {alias}", members.source, layout.where(conditions)
     )
+    found.joins.append(f"LEFT JOIN LATERAL {layout.nested(rows)} {join} ON TRUE")
     found.named.append((rendering.name(nested.name), f"{join}.j"))
 
 
@@ -100,11 +102,15 @@ def _many(nested: Nested, outer: Outer, rendering: Rendering, writing: Writing, 
     keys = [(f"k{at}", sql, type_) for at, (sql, type_) in enumerate(rows.keys)]
     columns = "".join(f", {sql} AS {name}" for name, sql, _ in keys)
     arrays = "".join(f", array_agg({page_alias}.{name}) AS {name}" for name, _, _ in keys)
-    found.joins.append(
-        f"CROSS JOIN LATERAL (SELECT array_agg({page_alias}.j) AS j{arrays} FROM ("
-        f"SELECT {members.object.value} AS j{columns} FROM {rows.source}{members.source}"
-        f"{where(rows.conditions)} {rows.tail}) {page_alias}) {join}"
+    page = clauses(
+        f"SELECT {members.object.value} AS j{columns}",
+        f"FROM {rows.source}",
+        members.source,
+        layout.where(rows.conditions),
+        rows.tail,
     )
+    gathered = clauses(f"SELECT array_agg({page_alias}.j) AS j{arrays}", f"FROM {layout.nested(page)} {page_alias}")
+    found.joins.append(f"CROSS JOIN LATERAL {layout.nested(gathered)} {join}")
     limit = limit_sql(select.limit, writing)
     last = [(f"{join}.{name}[{limit}]", type_) for name, _, type_ in keys]
     found.named += _page_members(nested, rendering, join, limit, cursor(select.fingerprint, last))
@@ -130,4 +136,5 @@ def _joined(nested: Nested, alias: str, outer: Outer, writing: Writing) -> tuple
     walked = walk_rows(middle, link, writing, {relation.middle.back: local})
     onward = f"{walked.scope.column(relation.middle.onward)} = {Scope(alias, nested.select.source.entity).column(relation.remote)}"
     table = identifier(middle.entity.table)
-    return {}, [f"EXISTS (SELECT FROM {table} {link}{where((*walked.conditions, onward))})"]
+    links = clauses(f"SELECT FROM {table} {link}", layout.where((*walked.conditions, onward)))
+    return {}, [f"EXISTS {layout.nested(links)}"]

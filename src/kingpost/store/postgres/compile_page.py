@@ -10,6 +10,7 @@ from kingpost.model.types import Type
 from kingpost.query.operations import LIMIT_MAX
 from kingpost.query.stages import Select
 from kingpost.store.postgres.expressions import Scope, Writing
+from kingpost.store.postgres.layout import clauses, nested, where
 from kingpost.store.postgres.names import identifier
 from kingpost.store.postgres.paging import Key, behind, order_by, sort_keys
 from kingpost.store.postgres.program import Limit
@@ -30,7 +31,7 @@ class PageRows:
 
 
 def limit_of(slot: Slot, writing: Writing) -> Limit:
-    """Where a page's limit comes from: what is fixed is written down, so that it needs no parameter."""
+    """Where a page's limit comes from: one that is fixed is known."""
     fixed = writing.slots[slot.number].value if writing.slots[slot.number].source == "fixed" else None
     if isinstance(fixed, int):
         return Limit(fixed)
@@ -72,8 +73,7 @@ def page_rows(
     walked = replace(walked, conditions=(*walked.conditions, *extra))
     inside = sort_keys(select.sort, select.page, scope_of(select, alias), writing)
     segments = [[]] if select.page is None else behind(inside)
-    final = f"LIMIT {limit_sql(select.limit, writing, 1)}"
-    inner = _inner_limit(select, walked, final, writing)
+    final, inner = _limits(select.limit, served(walked, select.sort), writing)
     if inner == final and len(segments) == 1 and not apart and not numbered:
         conditions = (*walked.conditions, *segments[0])
         keys = tuple((key.sql, key.type) for key in inside)
@@ -83,44 +83,46 @@ def page_rows(
     keys = tuple((key.sql, key.type) for key in outside)
     order = order_by(outside)
     if numbered:
-        tail = "" if inner == final and len(segments) == 1 else f" {_tail(outside, final)}"
+        tail = "" if inner == final and len(segments) == 1 else _tail(outside, final)
         number = f"row_number() OVER ({order}) AS {NUMBER}"
-        limited = f"(SELECT {alias}.*, {number} FROM {limited} {alias}{tail})"
+        limited = nested(clauses(f"SELECT {alias}.*, {number}", f"FROM {limited} {alias}", tail))
         return PageRows(alias, f"{limited} {alias}", (), order, keys)
     if apart and (inner != final or len(segments) > 1):
-        limited = f"(SELECT {alias}.* FROM {limited} {alias} {_tail(outside, final)})"
+        limited = nested(clauses(f"SELECT {alias}.*", f"FROM {limited} {alias}", _tail(outside, final)))
         return PageRows(alias, f"{limited} {alias}", (), order, keys)
     return PageRows(alias, f"{limited} {alias}", (), order if apart else _tail(outside, final), keys)
 
 
-def where(conditions: Sequence[str]) -> str:
-    """The clause; empty where there is no condition."""
-    return f" WHERE {' AND '.join(conditions)}" if conditions else ""
-
-
-def _inner_limit(select: Select, walked: Walked, final: str, writing: Writing) -> str:
-    """The limit of the rows read from the table.
+def _limits(slot: Slot, is_served: bool, writing: Writing) -> tuple[str, str]:
+    """The limit of the page, and that of the rows read from the table.
 
     With a parameter for a limit the planner expects a tenth of the table, and so plans anew for each call: right where
     no index serves both filter and order, wasteful where one does. There a literal bound stands inside.
     """
-    assert select.limit is not None
-    spec = writing.slots[select.limit.number]
-    if spec.source == "fixed" or not served(walked, select.sort):
-        return final
-    return f"LIMIT {(spec.maximum or LIMIT_MAX) + 1}"
+    spec = writing.slots[slot.number]
+    if not is_served:
+        final = f"LIMIT {writing.parameter(slot)} + 1"
+        return final, final
+    final = f"LIMIT {limit_sql(slot, writing, 1)}"
+    return final, final if spec.source == "fixed" else f"LIMIT {(spec.maximum or LIMIT_MAX) + 1}"
 
 
 def _limited(select: Select, walked: Walked, keys: list[Key], segments: list[list[str]], limit: str) -> str:
     """The segments of the page one after the other, each in order and limited."""
     alias = walked.scope.alias
-    columns = "".join(f", {sql} AS {name}" for name, sql in _made(select, keys).items())
+    made = "".join(f", {sql} AS {name}" for name, sql in _made(select, keys).items())
     parts = [
-        f"(SELECT {alias}.*{columns} FROM {_table(select, alias)}"
-        f"{where([*walked.conditions, *segment])} {_tail(keys, limit)})"
+        nested(
+            clauses(
+                f"SELECT {alias}.*{made}",
+                f"FROM {_table(select, alias)}",
+                where([*walked.conditions, *segment]),
+                _tail(keys, limit),
+            )
+        )
         for segment in segments
     ]
-    return parts[0] if len(parts) == 1 else f"({' UNION ALL '.join(parts)})"
+    return parts[0] if len(parts) == 1 else nested("\nUNION ALL\n".join(parts))
 
 
 def _outside(select: Select, alias: str, keys: list[Key]) -> list[Key]:
@@ -136,8 +138,7 @@ def _made(select: Select, keys: list[Key]) -> dict[str, str]:
 
 
 def _tail(keys: Sequence[Key], limit: str) -> str:
-    order = order_by(keys)
-    return f"{order} {limit}" if order else limit
+    return clauses(order_by(keys), limit)
 
 
 def _table(select: Select, alias: str) -> str:

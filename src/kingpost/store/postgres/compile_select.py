@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from kingpost.model.expressions import TRUE, Expression
 from kingpost.query.stages import Nested, Output, Rendering, Rows, Select
 from kingpost.store.postgres.compile_members import Members, Outer, has_pages, members_of
-from kingpost.store.postgres.compile_page import NUMBER, PageRows, limit_of, limit_sql, page_rows, scope_of, where
+from kingpost.store.postgres.compile_page import NUMBER, PageRows, limit_of, limit_sql, page_rows, scope_of
 from kingpost.store.postgres.expressions import Writing, held_key
 from kingpost.store.postgres.json_sql import array_text
+from kingpost.store.postgres.layout import clauses, nested, where
 from kingpost.store.postgres.names import VERSION, identifier, text
 from kingpost.store.postgres.program import KeyReader, Program, key_reader
 from kingpost.store.postgres.rows import walk_rows
@@ -33,9 +34,11 @@ def _single(select: Select, rendering: Rendering, writing: Writing) -> Program:
     walked = walk_rows(select.source, alias, writing)
     members = members_of(select, Outer(scope_of(select, alias)), rendering, writing)
     table = identifier(select.source.entity.table)
-    sql = (
-        f"SELECT {members.object.value}, {alias}.{identifier(VERSION)}\nFROM {table} {alias}{members.source}"
-        f"\n{where(walked.conditions).strip()}"
+    sql = clauses(
+        f"SELECT {members.object.value}, {alias}.{identifier(VERSION)}",
+        f"FROM {table} {alias}",
+        members.source,
+        where(walked.conditions),
     )
     return Program(sql, single=True)
 
@@ -68,52 +71,39 @@ def _reader(select: Select, rendering: Rendering) -> KeyReader | None:
 
 
 def _plain(parts: _Parts) -> str:
-    rows, members = parts.rows, parts.members
     keys = "" if parts.keys is None else f", {parts.keys}"
-    clauses = (
-        f"SELECT {members.object.value}{keys}",
-        f"FROM {rows.source}{members.source}",
-        where(rows.conditions).strip(),
-        rows.tail,
-    )
-    return "\n".join(clause for clause in clauses if clause)
+    return clauses(f"SELECT {parts.members.object.value}{keys}", *_from(parts))
 
 
 def _counted(parts: _Parts, select: Select, writing: Writing) -> str:
     """The count beside each row of the page, or alone where the page is empty."""
-    rows, members = parts.rows, parts.members
-    keys = "" if parts.keys is None else f", {parts.keys} AS k"
-    page = "\n".join(
-        clause
-        for clause in (
-            f"SELECT {members.object.value} AS j{keys}",
-            f"FROM {rows.source}{members.source}",
-            where(rows.conditions).strip(),
-            rows.tail,
-        )
-        if clause
+    made, asked = ("", "") if parts.keys is None else (f", {parts.keys} AS k", ", p.k")
+    page = clauses(f"SELECT {parts.members.object.value} AS j{made}", *_from(parts))
+    rows = clauses("SELECT p.*, row_number() OVER () AS i", f"FROM {nested(page)} p")
+    return clauses(
+        f"SELECT p.j{asked}, c.n",
+        f"FROM {nested(f'SELECT {_count(select, writing)} AS n')} c",
+        f"LEFT JOIN {nested(rows)} p ON TRUE",
+        "ORDER BY p.i",
     )
-    outer_keys = "" if parts.keys is None else ", p.k"
-    return (
-        f"SELECT p.j{outer_keys}, c.n\nFROM (SELECT {_count(select, writing)} AS n) c\n"
-        f"LEFT JOIN (SELECT p.*, row_number() OVER () AS i FROM (\n{page}\n) p) p ON TRUE\nORDER BY p.i"
-    )
+
+
+def _from(parts: _Parts) -> tuple[str, ...]:
+    rows = parts.rows
+    return f"FROM {rows.source}", parts.members.source, where(rows.conditions), rows.tail
 
 
 def _count(select: Select, writing: Writing) -> str:
     assert select.counted is not None
     rows: Rows = select.counted
     table, alias = identifier(rows.entity.table), writing.alias("t")
-    conditions = where(walk_rows(rows, alias, writing).conditions)
-    exact = f"(SELECT count(*) FROM {table} {alias}{conditions})"
+    walked = clauses(f"FROM {table} {alias}", where(walk_rows(rows, alias, writing).conditions))
+    exact = nested(clauses("SELECT count(*)", walked))
     if select.count == "exact":
         return exact
     if rows.where == TRUE:
-        known = "c.reltuples >= 0"
-        return (
-            f"(SELECT CASE WHEN {known} THEN c.reltuples::bigint ELSE {exact} END "
-            f"FROM pg_catalog.pg_class c WHERE c.oid = {text(table)}::regclass)"
-        )
+        known = f"CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint ELSE {exact} END"
+        return nested(clauses(f"SELECT {known}", f"FROM pg_catalog.pg_class c WHERE c.oid = {text(table)}::regclass"))
     # The planner's own guess can be wrong by any factor; an honest lower bound is cheap.
-    bounded = f"SELECT FROM {table} {alias}{conditions} LIMIT {ESTIMATE_ROWS_MAX + 1}"
-    return f"(SELECT count(*) FROM ({bounded}) b)"
+    bounded = nested(clauses("SELECT", walked, f"LIMIT {ESTIMATE_ROWS_MAX + 1}"))
+    return nested(f"SELECT count(*) FROM {bounded} b")

@@ -84,7 +84,9 @@ class Kept:
         if statement is None:
             if not self.prepared.wanted(sql):
                 return await self.connection.fetch(sql, *arguments, timeout=timeout_s)
-            statement = self.prepared.hold(sql, await self.connection.prepare(sql, timeout=timeout_s))
+            # Without a name the driver would make it anew each time, and PostgreSQL never get to a generic plan.
+            name = f"kingpost_{self.prepared.next_number()}"
+            statement = self.prepared.hold(sql, await self.connection.prepare(sql, name=name, timeout=timeout_s))
         return await statement.fetch(*arguments, timeout=timeout_s)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kingpost.model.types import Scalar, Type
+from kingpost.store.postgres.layout import columns, nested
 from kingpost.store.postgres.names import NAME_BYTES_MAX, identifier, text
 
 
@@ -38,14 +39,14 @@ def object_of(members: Sequence[tuple[str, str]], alias: str) -> Object:
     column's name has at most 63 bytes, so longer ones are put together as text.
     """
     if all(len(name.encode()) <= NAME_BYTES_MAX for name, _ in members):
-        columns = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in members)
-        return Object(f"LATERAL (SELECT {columns}) {alias}", f"row_to_json({alias})")
-    columns = ", ".join(f"{sql} AS c{at}" for at, (_, sql) in enumerate(members))
+        shown = columns([f"{sql} AS {identifier(name)}" for name, sql in members])
+        return Object(f"LATERAL {nested(f'SELECT {shown}')} {alias}", f"row_to_json({alias})")
+    shown = columns([f"{sql} AS c{at}" for at, (_, sql) in enumerate(members)])
     parts = [
         text(f"{',' if at else '{'}{json.dumps(name, ensure_ascii=False)}:") + f" || {_json(f'{alias}.c{at}')}"
         for at, (name, _) in enumerate(members)
     ]
-    return Object(f"LATERAL (SELECT {columns}) {alias}", f"({' || '.join(parts)} || '}}')::json")
+    return Object(f"LATERAL {nested(f'SELECT {shown}')} {alias}", f"({' || '.join(parts)} || '}}')::json")
 
 
 def array_text(values: Sequence[tuple[str, Type]], before: str = "") -> str:

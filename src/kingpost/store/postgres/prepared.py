@@ -20,12 +20,13 @@ class Prepared:
             flood of new shapes pushes out only each other.
     """
 
-    __slots__ = ("_held", "_max", "_seen")
+    __slots__ = ("_held", "_max", "_number", "_seen")
 
     def __init__(self, statements_max: int = STATEMENTS_MAX) -> None:
         self._held: dict[str, _Held] = {}
         self._seen: dict[str, None] = {}
         self._max = statements_max
+        self._number = 0
 
     def __len__(self) -> int:
         return len(self._held)
@@ -46,6 +47,11 @@ class Prepared:
             del self._seen[next(iter(self._seen))]
         self._seen[sql] = None
         return False
+
+    def next_number(self) -> int:
+        """A number for a statement's name, which no other on this connection has had."""
+        self._number += 1
+        return self._number
 
     def hold(self, sql: str, statement: Statement) -> Statement:
         """Hold it from now on."""
