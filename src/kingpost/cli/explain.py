@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
-from kingpost.errors import DeclarationError
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from kingpost.call import Actor
-    from kingpost.cli.served import Explanation
+    from kingpost.cli.explanation import Explanation
     from kingpost.model.expressions import Expression
-    from kingpost.query.stages import Question
+    from kingpost.query.stages import Question, SlotSpec
     from kingpost.settings import Settings
 
 
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
 def command(app: str, request: str, token: str | None) -> None:
     """Show what REQUEST becomes: skeleton, operation, what the policy adds, SQL, and PostgreSQL's plan for it."""
     from kingpost.cli.database import database
+    from kingpost.cli.explanation import explain
     from kingpost.cli.locate import import_app, locate
     from kingpost.cli.prepare import Silence, prepare
-    from kingpost.cli.served import Explains
     from kingpost.settings import Settings
 
     method, _, target = request.strip().partition(" ")
@@ -38,14 +37,12 @@ def command(app: str, request: str, token: str | None) -> None:
         raise click.UsageError('REQUEST is a method and a path, as in "GET /v1/flights?limit=5"')
     found = locate(app)
     served = import_app(found)
-    if not isinstance(served, Explains):
-        raise DeclarationError(f"{found} cannot explain itself", hint="kingpost.App can")
     settings = Settings.load(assume="development")
     actor = identified(settings, token)
     with database(settings, lambda text: click.echo(text, err=True)) as at:
         if at.embedded:
             asyncio.run(prepare(served, at, found.module, Silence(), recreate=False))
-        explained = asyncio.run(served.explain(at.settings, method.upper(), target.strip(), actor))
+        explained = asyncio.run(explain(served, at.settings, (method.upper(), target.strip()), actor))
     show(explained)
 
 
@@ -64,45 +61,77 @@ def identified(settings: Settings, token: str | None) -> Actor:
 def show(explained: Explanation) -> None:
     """Print each stage under its name."""
     from rich.console import Console
-    from rich.pretty import Pretty
     from rich.syntax import Syntax
     from rich.text import Text
 
-    from kingpost.cli.sql_layout import laid_out
+    from kingpost.cli.brief import brief
 
-    console = Console(highlight=False, soft_wrap=True)
+    sql = getattr(explained.program, "sql", str(explained.program))
+    arguments = "\n".join(f"${number}  {value!r}" for number, value in enumerate(explained.arguments, 1))
     stages = {
-        "Skeleton, the key under which the plan is kept": Text("\n".join(explained.skeleton)),
-        "Operation, what is asked": Pretty(explained.operation, expand_all=False),
-        "Policy, the rows that count once it has had its say": Text("\n".join(rewritten(explained))),
-        "SQL, one statement": Syntax(laid_out(explained.sql), "postgresql", background_color="default", word_wrap=True),
-        "Arguments": Text("\n".join(f"${n}  {value!r}" for n, value in enumerate(explained.arguments, 1)) or "none"),
-        "PostgreSQL's plan": Text("\n".join(explained.database_plan)),
+        "Skeleton: the shape under which the plan is kept": Text("\n".join(explained.skeleton)),
+        "Operation: what is asked": Text("\n".join(brief(explained.operation))),
+        "Policy: what it makes of it for this caller": Text("\n".join(rewritten(explained))),
+        "SQL: one statement": Syntax("", "postgresql", background_color="default").highlight(sql),
+        "Arguments": Text(arguments or "none"),
+        "PostgreSQL's plan": Text(explained.database_plan or "this store does not tell"),
     }
+    console = Console(highlight=False, soft_wrap=True)
     for name, shown in stages.items():
-        console.rule(f"[bold]{name}", align="left")
+        console.print(f"\n[bold cyan]{name}[/bold cyan]")
         console.print(shown)
 
 
 def rewritten(explained: Explanation) -> Iterator[str]:
-    """For each part of the question the rows it asks for, and if the policy narrows them, those that are left."""
+    """For each part of the question the rows it walks, what the policy leaves of them, and which fields it hides."""
+    asked = {part.place: part for part in parts(explained.bound.question, explained.bound.slots)}
+    for part in parts(explained.allowed.question, explained.allowed.slots):
+        before = asked.get(part.place, part)
+        yield f"{part.place}: {part.entity}, {before.where}"
+        if part.where != before.where:
+            yield f"    becomes {part.where}"
+        if hidden := [name for name in before.members if name not in part.members]:
+            yield f"    without {', '.join(hidden)}"
+        for name, mask in part.masks:
+            yield f"    {name} only where {mask}"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A place of the question where rows are walked."""
+
+    place: str
+    entity: str
+    where: str
+    members: tuple[str, ...]
+    masks: tuple[tuple[str, str], ...]
+
+
+def parts(question: Question, slots: Sequence[SlotSpec], place: str = "rows") -> Iterator[Part]:
+    """The question's parts, outermost first."""
+    from kingpost.model.expressions import Choose
+    from kingpost.query.stages import Nested, Output, Select
+
+    members = question.members if isinstance(question, Select) else (*question.keys, *question.aggregates)
+    outputs = [(one.name, one.value) for one in members if isinstance(one, Output)]
+    masks = [(name, _said(value.condition, slots)) for name, value in outputs if isinstance(value, Choose)]
+    where = _said(question.source.where, slots)
+    named = {"anyone": "all rows", "nobody": "no row"}.get(where, where)
+    yield Part(place, question.source.entity.name, named, tuple(one.name for one in members), tuple(masks))
+    for member in members:
+        if isinstance(member, Nested):
+            yield from parts(member.select, slots, f"{place}.{member.name}")
+
+
+def _said(expression: Expression, slots: Sequence[SlotSpec]) -> str:
+    """In words, with the names of what the caller or the call brings in place of their slots."""
     from kingpost.cli.policy_text import in_words
+    from kingpost.model.expressions import FromCall, Slot, rewrite
 
-    asked, allowed = dict(parts(explained.bound.question)), dict(parts(explained.allowed.question))
-    for place, (entity, where) in allowed.items():
-        before = in_words(asked[place][1]) if place in asked else "anyone"
-        after = in_words(where)
-        words = {"anyone": "all rows", "nobody": "no row"}
-        line = f"{place}: {entity}, {words.get(before, before)}"
-        yield line if before == after else f"{line}\n    becomes {words.get(after, after)}"
+    def named(one: Expression) -> Expression:
+        spec = slots[one.number] if isinstance(one, Slot) else None
+        if spec is not None and (spec.source == "me" or spec.source == "call"):
+            return FromCall(spec.source, spec.name)
+        return one
 
-
-def parts(question: Question, place: str = "rows") -> Iterator[tuple[str, tuple[str, Expression]]]:
-    """Every place of the question where rows are walked, with the entity and the condition on them."""
-    from kingpost.query.stages import Nested, Select
-
-    yield place, (question.source.entity.name, question.source.where)
-    if isinstance(question, Select):
-        for member in question.members:
-            if isinstance(member, Nested):
-                yield from parts(member.select, f"{place}.{member.name}")
+    return in_words(rewrite(expression, named))

@@ -64,7 +64,7 @@ def _leaf(expression: Expression, row: str) -> str:
         case Constant(value):
             return repr(value)
         case Slot(number):
-            return f"${number}"
+            return f"slot{number}"
         case Name(path):
             return ".".join((row, *path))
         case Column(field):
@@ -84,8 +84,11 @@ def _leaf(expression: Expression, row: str) -> str:
 
 
 def _grouped(part: Expression, row: str) -> str:
-    text = spelled(part, row)
-    return f"({text})" if isinstance(part, And | Or | Compare) else text
+    text, core = spelled(part, row), part
+    while isinstance(core, Through) and core.where in (None, TRUE):
+        core = core.inner
+    signed = isinstance(core, Compare) and core.operator in _SIGNS
+    return f"({text})" if signed or isinstance(core, And | Or) else text
 
 
 def _where(text: str, where: Expression | None) -> str:

@@ -19,20 +19,21 @@ BASE = "/v1/"
 def first_screen(app: ServedApp, target: Target, at: Database) -> None:
     """Print it."""
     from rich.console import Console
-    from rich.table import Table
 
     settings = at.settings
     url = f"http://{settings.host}:{settings.port}"
-    where = Table.grid(padding=(0, 2))
-    where.add_row("API", f"[bold]{url}[/bold]")
-    where.add_row("OpenAPI", f"{url}/openapi.json")
-    where.add_row("health", f"{url}/livez  {url}/readyz")
-    where.add_row("PostgreSQL", at.address)
-    where.add_row("sources", f"{target.folder}, watched for changes")
+    where = {
+        "API": url,
+        "OpenAPI": f"{url}/openapi.json",
+        "health": f"{url}/livez  {url}/readyz",
+        "PostgreSQL": f"psql '{at.address}'" if at.embedded else at.address,
+        "sources": f"{target.folder}, watched for changes",
+    }
     # Nothing is wrapped: what is shown here is made to be copied.
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"\n[bold green]{app.name}[/bold green] is up\n")
-    console.print(where)
+    for name, place in where.items():
+        console.print(f"{name:<12}{place}", markup=False)
     console.print("\nTry")
     for path in to_try(app, target):
         console.print(f"  curl -g '{url}{path}'", markup=False)

@@ -17,6 +17,7 @@ from multiprocessing import connection, parent_process
 
 from granian.constants import Interfaces, Loops
 from granian.http import HTTP1Settings
+from granian.log import LogLevels
 from granian.server import MPServer
 
 from kingpost.cli.locate import load
@@ -85,10 +86,10 @@ class _Server(MPServer):
             http1_settings=HTTP1Settings(header_read_timeout=IDLE_MS),
             workers_kill_timeout=settings.drain_s,
             respawn_failed_workers=workers > 1,
+            log_level=LogLevels.warning,
         )
         self.stopping = False
         self._unready_s = unready_s
-        logging.getLogger("_granian").setLevel(logging.WARNING)
 
     def signal_handler_interrupt(self, *_: object) -> None:
         if self.stopping:

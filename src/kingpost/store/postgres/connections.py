@@ -7,19 +7,15 @@ asyncpg's own Pool resets a connection after each use and so costs more than the
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import asyncpg
 
-from kingpost.errors import EngineFailed, EngineUnavailable
+from kingpost.errors import EngineFailed, EngineUnavailable, KingpostError
 from kingpost.observe import EngineLost, EngineRecovered, EngineRefused, Observer, nobody
-from kingpost.store.postgres.codecs import set_codecs
 from kingpost.store.postgres.failures import (
     ENGINE,
     Failure,
@@ -30,64 +26,10 @@ from kingpost.store.postgres.failures import (
     translated,
     unavailable,
 )
-from kingpost.store.postgres.prepared import Prepared
+from kingpost.store.postgres.gate import Gate
+from kingpost.store.postgres.kept import CONNECT_TIMEOUT_S, Connection, Kept, Records, Settings, connect
 
-CONNECT_TIMEOUT_S = 5.0
-RECONNECT_MIN_S, RECONNECT_MAX_S = 0.05, 2.0
 CANCEL_TIMEOUT_S = 2.0
-
-Connection: TypeAlias = "asyncpg.Connection[Any]"  # a generic in its stubs only
-Records: TypeAlias = list[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How connections are made.
-
-    Args:
-        size: how many at most.
-        statement_timeout_s: after which the server ends a statement by itself, should we be gone.
-        application_name: what the server's activity view shows.
-    """
-
-    size: int = 8
-    statement_timeout_s: float = 60.0
-    application_name: str = "kingpost"
-
-    def of_session(self) -> dict[str, str]:
-        """What the server is told at connect, without a statement."""
-        return {
-            "application_name": self.application_name,
-            "jit": "off",
-            "TimeZone": "UTC",
-            "search_path": "public",
-            "statement_timeout": str(int(self.statement_timeout_s * 1_000)),
-            # Data that is served is cached. With the usual costs, planning seems cheap beside reading, and PostgreSQL
-            # plans every nested or paged statement anew: twice the time.
-            "seq_page_cost": "0.1",
-            "random_page_cost": "0.1",
-        }
-
-
-class Kept:
-    """A connection and the statements it has prepared."""
-
-    __slots__ = ("connection", "prepared")
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self.prepared = Prepared()
-
-    async def fetch(self, sql: str, arguments: Sequence[object], timeout_s: float) -> Records:
-        """Run one statement; from its second time on it is prepared."""
-        statement = self.prepared.get(sql)
-        if statement is None:
-            if not self.prepared.wanted(sql):
-                return await self.connection.fetch(sql, *arguments, timeout=timeout_s)
-            # Without a name the driver would make it anew each time, and PostgreSQL never get to a generic plan.
-            name = f"kingpost_{self.prepared.next_number()}"
-            statement = self.prepared.hold(sql, await self.connection.prepare(sql, name=name, timeout=timeout_s))
-        return await statement.fetch(*arguments, timeout=timeout_s)
 
 
 class Connections:
@@ -183,6 +125,9 @@ class Connections:
         try:
             yield kept.connection
             broken = False
+        except KingpostError:  # raised over what the database said, not by it
+            broken = kept.connection.is_closed() or kept.connection.is_in_transaction()
+            raise
         except Failure as error:
             raise self._refused(error) from error
         finally:
@@ -206,6 +151,7 @@ class Connections:
         await asyncio.gather(*tasks, return_exceptions=True)
         while self._idle:
             await self._close(self._idle.pop())
+        await asyncio.sleep(0)  # those that were broken off are closed by the loop
 
     # --- Taking and giving back --------------------------------------------------------------------------------------
 
@@ -285,7 +231,7 @@ class Connections:
         self._open += 1
         left_s = min(CONNECT_TIMEOUT_S, deadline - time.monotonic())
         try:
-            connection = await self._made(max(left_s, 0.001))
+            kept = await connect(self._url, self._settings, max(left_s, 0.001))
         except BaseException as error:
             self._open -= 1
             self._wake()
@@ -296,18 +242,7 @@ class Connections:
         gone_s = self._gate.reached()
         if gone_s is not None:
             self._observe(EngineRecovered(ENGINE, gone_s))
-        return Kept(connection)
-
-    async def _made(self, timeout_s: float) -> Connection:
-        async with asyncio.timeout(timeout_s):
-            connection = await asyncpg.connect(
-                self._url,
-                timeout=CONNECT_TIMEOUT_S,
-                statement_cache_size=0,
-                server_settings=self._settings.of_session(),
-            )
-            await set_codecs(connection)
-            return connection
+        return kept
 
     def _lost(self, error: BaseException, *, cut_short: bool) -> EngineUnavailable:
         """The server cannot be reached; a deadline that left it little time proves nothing."""
@@ -349,50 +284,3 @@ class Connections:
             await kept.connection.close(timeout=CANCEL_TIMEOUT_S)
         except Failure:
             kept.connection.terminate()
-
-
-class Gate:
-    """Lets everyone connect while the server is there; while it is lost one at a time, with growing pauses."""
-
-    __slots__ = ("_pause_s", "_since", "_trying", "_until")
-
-    def __init__(self) -> None:
-        self._since: float | None = None
-        self._until = 0.0
-        self._pause_s = RECONNECT_MIN_S
-        self._trying = False
-
-    @property
-    def lost(self) -> bool:
-        """Whether the server could not be reached when last tried."""
-        return self._since is not None
-
-    def enter(self) -> None:
-        """Raise EngineUnavailable unless one may try now."""
-        if self._since is None:
-            return
-        if self._trying or time.monotonic() < self._until:
-            raise unavailable("it could not be reached a moment ago")
-        self._trying = True
-
-    def leave(self) -> None:
-        """The try came to nothing, for a reason of ours."""
-        self._trying = False
-
-    def missed(self) -> bool:
-        """The try failed; whether that is news."""
-        news = self._since is None
-        now = time.monotonic()
-        if self._since is None:
-            self._since = now
-        self._trying = False
-        # Many nodes come back to one server: not all at once.
-        self._until = now + self._pause_s * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, keeps no secret
-        self._pause_s = min(self._pause_s * 2, RECONNECT_MAX_S)
-        return news
-
-    def reached(self) -> float | None:
-        """The try succeeded; for how many seconds the server was lost, None if it was not."""
-        gone_s = None if self._since is None else time.monotonic() - self._since
-        self._since, self._pause_s, self._trying = None, RECONNECT_MIN_S, False
-        return gone_s

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
-from kingpost.errors import DeclarationError, EngineLacks
+from kingpost.errors import DeclarationError, EngineLacks, NotCreated
 from kingpost.model.describe import storage_hash
 from kingpost.model.manifest import Manifest
 from kingpost.store.postgres.ddl import HASH, TABLES, create_statements, drop_statement
@@ -61,7 +61,7 @@ async def check_fits(connection: Connection, manifest: Manifest) -> None:
     """
     kept = await _kept(connection)
     if HASH not in kept:
-        raise DeclarationError(
+        raise NotCreated(
             "the database holds no tables of this app yet", hint="create them: `kingpost dev` does, or store.create()"
         )
     if kept[HASH] != storage_hash(manifest):

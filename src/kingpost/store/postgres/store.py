@@ -17,10 +17,11 @@ from kingpost.model.manifest import Manifest
 from kingpost.observe import Observer, nobody
 from kingpost.query.stages import Allowed, Plan, Rendering
 from kingpost.store.postgres.compile import compile_question
-from kingpost.store.postgres.connections import Connections, Settings
+from kingpost.store.postgres.connections import Connections
 from kingpost.store.postgres.copy import copy_rows
 from kingpost.store.postgres.expressions import LETTERS
 from kingpost.store.postgres.keeping import analyze, check_fits, check_server, count_rows, letters_of, recreate
+from kingpost.store.postgres.kept import Settings
 from kingpost.store.postgres.names import bounded
 from kingpost.store.postgres.program import Program
 from kingpost.store.postgres.run import run_plan
