@@ -138,7 +138,7 @@ async def test_a_nested_guarded_read_is_one_statement(store: PostgresStore, conn
         await connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         await connection.execute("SELECT pg_stat_statements_reset()")
     body = await answer(store, target)
-    assert [team["projects"][0]["name"] for team in body if team["projects"]] == ["Alpha", "Delta", "Beta"]
+    assert [team["projects"][0]["name"] for team in body if team["projects"]] == ["Epsilon", "alpha", "Gamma"]
     calls = await value(connections, "SELECT sum(calls)::int FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat%'")
     assert calls == 1
 

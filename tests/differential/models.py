@@ -95,7 +95,8 @@ def worlds(draw: st.DrawFn) -> World:
     settled = {name: draw(_with_policy(entity, entities)) for name, entity in entities.items()}
     rows: dict[str, list[dict[str, object]]] = {}
     for name in names:
-        rows[name] = draw(_rows(settled[name], rows))
+        keys = {one: [row["id"] for row in given] for one, given in rows.items()}
+        rows[name] = draw(_rows(settled[name], keys))
     return World(Manifest("world", "America/New_York", settled), rows)
 
 
@@ -199,22 +200,25 @@ def rules(draw: st.DrawFn, entity: Entity, depth: int = 2) -> Expression:
 
 
 @st.composite
-def _rows(draw: st.DrawFn, entity: Entity, loaded: Mapping[str, list[dict[str, object]]]) -> list[dict[str, object]]:
+def _rows(draw: st.DrawFn, entity: Entity, keys: Mapping[str, list[object]]) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for key in range(draw(st.integers(0, 7))):
         row: dict[str, object] = {"id": key}
         for field in entity.fields.values():
             if field.name == "id" or field.computed:
                 continue
-            row[field.name] = draw(_value(field, rows if field.ref == entity.name else loaded.get(field.ref or "", [])))
+            row[field.name] = draw(
+                _value(
+                    field, [one["id"] for one in rows] if field.ref == entity.name else keys.get(field.ref or "", [])
+                )
+            )
         if any(row[field.name] is None and not field.nullable for field in entity.fields.values() if field.name in row):
             continue
         rows.append(row)
     return rows
 
 
-def _value(field: Field, targets: list[dict[str, object]]) -> st.SearchStrategy[object]:
+def _value(field: Field, keys: list[object]) -> st.SearchStrategy[object]:
     if field.ref is not None:
-        keys = [row["id"] for row in targets]
         return st.sampled_from([*keys, None] if field.nullable or not keys else keys)
     return st.one_of(st.none(), values(field.type)) if field.nullable else values(field.type)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--recreate", is_flag=True)
 def command(target: str, address: str, embedded: bool, recreate: bool) -> int:
     """Serve what `kingpost dev` found."""
-    from kingpost.cli import complain_of
+    from kingpost.cli.complaints import complain_of
     from kingpost.cli.database import Database
     from kingpost.cli.locate import import_app, locate
     from kingpost.cli.prepare import prepare

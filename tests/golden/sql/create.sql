@@ -82,8 +82,8 @@ CREATE TABLE "project" (
   CONSTRAINT "project_priority_ge" CHECK ("priority" >= '-9223372036854775808'::bigint),
   CONSTRAINT "project_priority_le" CHECK ("priority" <= '9223372036854775807'::bigint),
   CONSTRAINT "project_score_finite" CHECK ("score" > '-Infinity'::double precision AND "score" < 'Infinity'::double precision),
-  CONSTRAINT "project_tags_elements" CHECK (array_position("tags", NULL) IS NULL AND COALESCE(array_ndims("tags"), 1) = 1),
-  CONSTRAINT "project_votes_elements" CHECK (array_position("votes", NULL) IS NULL AND COALESCE(array_ndims("votes"), 1) = 1),
+  CONSTRAINT "project_tags_elements" CHECK (CASE WHEN array_ndims("tags") > 1 THEN FALSE ELSE array_position("tags", NULL) IS NULL END),
+  CONSTRAINT "project_votes_elements" CHECK (CASE WHEN array_ndims("votes") > 1 THEN FALSE ELSE array_position("votes", NULL) IS NULL END),
   CONSTRAINT "project_votes_max_length" CHECK (cardinality("votes") <= 100),
   CONSTRAINT "project_ends_after_start_check" CHECK (("ends_at" > "starts_at")),
   CONSTRAINT "project_not_overspent_check" CHECK (("spent" <= ("budget" * '2'::numeric)))

@@ -74,7 +74,8 @@ def _type_checks(column: str, type_: Type) -> list[tuple[str, str]]:
     """What a type of ours excludes and PostgreSQL's does not."""
     found: list[tuple[str, str]] = []
     if type_.array:
-        found.append(("elements", f"array_position({column}, NULL) IS NULL AND COALESCE(array_ndims({column}), 1) = 1"))
+        flat = f"CASE WHEN array_ndims({column}) > 1 THEN FALSE ELSE array_position({column}, NULL) IS NULL END"
+        found.append(("elements", flat))
     if type_.choices:
         choices = f"ARRAY[{', '.join(map(text, type_.choices))}]::text[]"
         found.append(("choices", f"{column} <@ {choices}" if type_.array else f"{column} = ANY ({choices})"))

@@ -37,6 +37,8 @@ def is_gone(error: BaseException) -> bool:
     """Whether the connection or the server is lost, so that another one may do."""
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "").startswith(_GONE)
+    if isinstance(error, asyncpg.InternalClientError):
+        return True  # the server's farewell has come, the end of the connection has not: it takes no statement any more
     if isinstance(error, asyncpg.InterfaceError):
         return not isinstance(error, ValueError | TypeError) and "clos" in str(error)
     return isinstance(error, OSError) and not isinstance(error, TimeoutError)
