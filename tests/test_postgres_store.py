@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -27,7 +28,7 @@ from kingpost.store.postgres import embedded
 from kingpost.store.postgres.connections import Connections
 from kingpost.store.postgres.gate import Gate
 from kingpost.store.postgres.kept import Settings
-from kingpost.store.postgres.prepared import STATEMENTS_MAX, Prepared
+from kingpost.store.postgres.prepared import STATEMENTS_MAX, Held, Prepared
 from kingpost.store.postgres.store import PostgresStore
 from tests import domain
 from tests.asking import BOSS, NOW, get
@@ -165,12 +166,11 @@ async def test_a_flood_of_shapes_leaves_hot_statements_alone(connections: Connec
 
 def test_statements_that_were_used_outlive_those_that_were_not() -> None:
     prepared = Prepared(statements_max=2)
-    statement: Any = object()
     for sql in ("hot", "cold"):
-        prepared.hold(sql, statement)
+        prepared.hold(sql, _held())
     prepared.get("hot")
-    prepared.hold("new", statement)
-    assert (prepared.get("hot"), prepared.get("cold"), len(prepared)) == (statement, None, 2)
+    prepared.hold("new", _held())
+    assert [prepared.get(sql) is None for sql in ("hot", "cold", "new")] == [False, True, False]
 
 
 @pytest.mark.parametrize(
@@ -335,6 +335,12 @@ async def _one(connections: Connections) -> object:
         return await value(connections, "SELECT 1")
     except EngineUnavailable:
         return None
+
+
+def _held() -> Held:
+    protocol = SimpleNamespace(bind_execute=None)
+    statement: Any = SimpleNamespace(_state=None, _connection=SimpleNamespace(_protocol=protocol))
+    return Held(statement)
 
 
 @asynccontextmanager

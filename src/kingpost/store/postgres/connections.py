@@ -79,40 +79,35 @@ class Connections:
             EngineUnavailable: there is no connection to be had, or it broke.
             EngineFailed: PostgreSQL refused the statement.
         """
-        try:
-            return await self._fetch(sql, arguments, deadline)
-        except Failure as error:
-            if not is_silent(error):
-                raise self._refused(error) from error
-        # It may have died while it lay idle. This one only reads, so it is asked again, once, on another.
-        try:
-            return await self._fetch(sql, arguments, deadline)
-        except Failure as error:
-            raise self._refused(error) from error
-
-    async def _fetch(self, sql: str, arguments: Sequence[object], deadline: float) -> Records:
-        kept = self._idle.pop() if self._idle else await self._take(deadline)
-        broken = True
-        try:
+        # This stands on the way of every request: no function or coroutine more than it takes.
+        for again in (True, False):
+            kept = self._idle.pop() if self._idle else await self._take(deadline)
             now = time.monotonic()
             if now >= deadline:
-                broken = False
-                raise too_late()
-            records = await kept.fetch(sql, arguments, deadline - now)
-            broken = False
-        except asyncpg.PostgresError as error:
-            broken = is_gone(error)
-            raise
-        except ValueError:  # an argument that the driver could not encode: nothing was sent
-            broken = False
-            raise
-        finally:
-            if broken:
-                self._mend(kept)
-            else:
                 self._give_back(kept)
-        self.last_used_s = now
-        return records
+                raise too_late()
+            held = kept.prepared.get(sql)
+            try:
+                if held is None:
+                    records = await kept.fetch(sql, arguments, deadline - now)
+                else:
+                    records = await held.fetch(arguments, deadline - now)
+            except Failure as error:
+                self._end(kept, error)
+                # It may have died while it lay idle. This one only reads, so it is asked again, once, on another.
+                if again and is_silent(error):
+                    continue
+                raise self._refused(error) from error
+            except BaseException:
+                self._mend(kept)
+                raise
+            if self._waiting or self._closed:
+                self._give_back(kept)
+            else:
+                self._idle.append(kept)
+            self.last_used_s = now
+            return records
+        raise AssertionError("the second time returns or raises")
 
     @asynccontextmanager
     async def one(self, deadline: float) -> AsyncIterator[Connection]:
@@ -152,6 +147,15 @@ class Connections:
         while self._idle:
             await self._close(self._idle.pop())
         await asyncio.sleep(0)  # those that were broken off are closed by the loop
+
+    def _end(self, kept: Kept, error: BaseException) -> None:
+        """Give back a connection whose statement failed, if it is none the worse for it."""
+        refused = isinstance(error, asyncpg.PostgresError) and not is_gone(error)
+        # A ValueError is of an argument that the driver could not encode: nothing was sent.
+        if refused or isinstance(error, ValueError):
+            self._give_back(kept)
+        else:
+            self._mend(kept)
 
     # --- Taking and giving back --------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from kingpost.store.postgres.codecs import set_codecs
-from kingpost.store.postgres.prepared import Prepared
+from kingpost.store.postgres.prepared import Held, Prepared
 
 CONNECT_TIMEOUT_S = 5.0
 
@@ -58,14 +58,14 @@ class Kept:
 
     async def fetch(self, sql: str, arguments: Sequence[object], timeout_s: float) -> Records:
         """Run one statement; from its second time on it is prepared."""
-        statement = self.prepared.get(sql)
-        if statement is None:
+        held = self.prepared.get(sql)
+        if held is None:
             if not self.prepared.wanted(sql):
                 return await self.connection.fetch(sql, *arguments, timeout=timeout_s)
             # Without a name the driver would make it anew each time, and PostgreSQL never get to a generic plan.
             name = f"kingpost_{self.prepared.next_number()}"
-            statement = self.prepared.hold(sql, await self.connection.prepare(sql, name=name, timeout=timeout_s))
-        return await statement.fetch(*arguments, timeout=timeout_s)
+            held = self.prepared.hold(sql, Held(await self.connection.prepare(sql, name=name, timeout=timeout_s)))
+        return await held.fetch(arguments, timeout_s)
 
 
 async def connect(url: str, settings: Settings, timeout_s: float) -> Kept:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeAlias, cast
 
 from asyncpg.prepared_stmt import PreparedStatement
 
@@ -10,6 +11,27 @@ STATEMENTS_MAX = 256
 SEEN_MAX = 1_024
 
 Statement: TypeAlias = "PreparedStatement[Any]"  # a generic in its stubs only
+
+
+class Held:
+    """A statement, and the driver's call that runs it.
+
+    The public `fetch` checks on each call that no pool took the connection back, and wraps this call in four others:
+    six of forty microseconds, for nothing here.
+    """
+
+    __slots__ = ("_execute", "_state", "statement", "used")
+
+    def __init__(self, statement: Statement) -> None:
+        self.statement = statement  # once nobody holds it, the driver closes it on the server
+        self.used = False
+        inside = cast("Any", statement)
+        self._state = inside._state
+        self._execute: Callable[..., Awaitable[list[Any]]] = inside._connection._protocol.bind_execute
+
+    def fetch(self, arguments: Sequence[object], timeout_s: float) -> Awaitable[list[Any]]:
+        """Its records; all of them, and not the command tag."""
+        return self._execute(self._state, arguments, "", 0, False, timeout_s)
 
 
 class Prepared:
@@ -23,7 +45,7 @@ class Prepared:
     __slots__ = ("_held", "_max", "_number", "_seen")
 
     def __init__(self, statements_max: int = STATEMENTS_MAX) -> None:
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, Held] = {}
         self._seen: dict[str, None] = {}
         self._max = statements_max
         self._number = 0
@@ -31,13 +53,13 @@ class Prepared:
     def __len__(self) -> int:
         return len(self._held)
 
-    def get(self, sql: str) -> Statement | None:
+    def get(self, sql: str) -> Held | None:
         """The statement of this text, if it is held."""
         held = self._held.get(sql)
         if held is None:
             return None
         held.used = True
-        return held.statement
+        return held
 
     def wanted(self, sql: str) -> bool:
         """Whether the text is used a second time, and so is worth preparing; notes it if not."""
@@ -53,22 +75,14 @@ class Prepared:
         self._number += 1
         return self._number
 
-    def hold(self, sql: str, statement: Statement) -> Statement:
+    def hold(self, sql: str, held: Held) -> Held:
         """Hold it from now on."""
         self._seen.pop(sql, None)
         while len(self._held) >= self._max:
-            text, held = next(iter(self._held.items()))
+            text, oldest = next(iter(self._held.items()))
             del self._held[text]
-            if held.used:
-                held.used = False
-                self._held[text] = held
-        self._held[sql] = _Held(statement)
-        return statement
-
-
-class _Held:
-    __slots__ = ("statement", "used")
-
-    def __init__(self, statement: Statement) -> None:
-        self.statement = statement
-        self.used = False
+            if oldest.used:
+                oldest.used = False
+                self._held[text] = oldest
+        self._held[sql] = held
+        return held

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import astuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +24,28 @@ class Limit:
         return self.fixed if self.place < 0 else int(arguments[self.place])
 
 
-@dataclass(frozen=True, slots=True)
 class KeyReader:
     """Reads a row's sort keys out of its JSON, undecoded: quicker than a column beside each row.
 
     Args:
-        decoder: of a struct with one raw field for each distinct key.
-        fields: its fields, in the order of the keys.
+        names: of the members that are keys, in the order of the keys; each once, none with a character JSON escapes.
     """
 
-    decoder: msgspec.json.Decoder[Any]
-    fields: tuple[str, ...]
+    __slots__ = ("_decode",)
+
+    def __init__(self, names: Sequence[str]) -> None:
+        fields = [f"k{at}" for at in range(len(names))]
+        struct = msgspec.defstruct(
+            "Keys", [(field, Raw) for field in fields], rename=dict(zip(fields, names, strict=True))
+        )
+        self._decode = msgspec.json.Decoder(struct).decode
 
     def __call__(self, body: bytes) -> bytes:
         """The keys as a compact JSON array."""
-        found = self.decoder.decode(body)
-        return b"[" + b",".join([bytes(getattr(found, field)) for field in self.fields]) + b"]"
+        return encode(astuple(self._decode(body)))
+
+
+encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +68,6 @@ class Program:
 
 
 def key_reader(names: Sequence[str]) -> KeyReader | None:
-    """A reader of the members of these names (the protocol's), in this order; None if JSON would escape a name."""
-    if any(json.dumps(name, ensure_ascii=False) != f'"{name}"' for name in names):
-        return None
-    distinct = list(dict.fromkeys(names))
-    fields = {name: f"k{at}" for at, name in enumerate(distinct)}
-    struct = msgspec.defstruct(
-        "Keys", [(field, Raw) for field in fields.values()], rename={v: k for k, v in fields.items()}
-    )
-    return KeyReader(msgspec.json.Decoder(struct), tuple(fields[name] for name in names))
+    """A reader of the members of these names (the protocol's), in this order; None where none can read them so."""
+    escaped = any(json.dumps(name, ensure_ascii=False) != f'"{name}"' for name in names)
+    return None if escaped or len(set(names)) < len(names) else KeyReader(names)

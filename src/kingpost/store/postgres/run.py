@@ -58,11 +58,15 @@ def _page(records: list[Any], ask: Ask, program: Program) -> Answer:
     if not records:
         return Answer(b"[]", count=count, fingerprint=fingerprint)
     rows: list[bytes] = [record[0] for record in records]
-    if program.keys is not None:
-        first, last = program.keys(rows[0]), program.keys(rows[-1])
+    keys = program.keys
+    if keys is not None:
+        first, last = keys(rows[0]), keys(rows[-1])
     else:
         first, last = (_compact(records[at][1]) for at in (0, -1))
-    return Answer(b"[" + b",".join(rows) + b"]", first, last, more, count, None, fingerprint)
+    # The brackets go to the ends before all is joined: one copy of the body less.
+    rows[0] = b"[" + rows[0]
+    rows[-1] += b"]"
+    return Answer(b",".join(rows), first, last, more, count, None, fingerprint)
 
 
 def _compact(keys: str) -> bytes:

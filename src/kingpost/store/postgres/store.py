@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
 from kingpost.call import Answer, Ask
 from kingpost.errors import EngineError, EngineUnavailable
@@ -63,7 +63,7 @@ class PostgresStore:
         """Make the plan of a question: pure, no I/O."""
         return compile_question(allowed, rendering, self._letters)
 
-    async def run(self, ask: Ask) -> Answer:
+    def run(self, ask: Ask) -> Coroutine[Any, Any, Answer]:
         """Run a plan by its deadline.
 
         Raises:
@@ -71,7 +71,7 @@ class PostgresStore:
             EngineUnavailable: the server is gone, or no connection was free in time.
             EngineFailed: the server refused the statement.
         """
-        return await run_plan(self._connections, ask, self._observe)
+        return run_plan(self._connections, ask, self._observe)
 
     async def open(self, manifest: Manifest) -> None:
         """Connect and check that the database was made for `manifest`.
