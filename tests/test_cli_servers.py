@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -149,6 +150,30 @@ def test_serve_drains_readiness_first_and_answers_what_is_in_flight(start: Start
     assert server.get("/")[0] == 200
     assert slow.wait(10) == 0
     assert server.process.wait(10) == 0
+
+
+REAL = """
+from kingpost import App, Key, Policy, Table, anyone
+from kingpost.store.memory import MemoryStore
+
+class Shelf(Table, plural="shelves"):
+    name: Key[str]
+    policy = Policy(read=anyone)
+
+app = App("real", entities=[Shelf], store=lambda settings, observe: MemoryStore())
+"""
+
+
+def test_an_app_tells_how_its_server_starts_drains_and_stops(start: Start, shop: Path) -> None:
+    (shop / "single.py").write_text(REAL)
+    server = start("serve", "single", KINGPOST_UNREADY_S="0.5")
+    server.wait(lambda: server.get("/readyz")[0] == 200)
+    server.process.send_signal(signal.SIGTERM)
+    server.wait(lambda: server.get("/readyz")[0] == 503, seconds=0.45)
+    assert [server.get(path)[0] for path in ("/livez", "/v1/shelves")] == [200, 200]
+    assert server.process.wait(10) == 0
+    told = re.findall(r'"event":"(server_\w+)"', server.log.read_text())
+    assert told == ["server_started", "server_draining", "server_stopped"]
 
 
 def test_serve_ends_well_on_ctrl_c(start: Start, shop: Path) -> None:

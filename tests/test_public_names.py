@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 import types
 
 import kingpost
@@ -19,8 +21,20 @@ def test_they_are_sorted_and_stand_once() -> None:
 
 
 def test_each_exists_and_no_other_is_exported() -> None:
+    for name in kingpost.__all__:  # some are imported when they are first asked for
+        getattr(kingpost, name)
     public = {name for name, value in vars(kingpost).items() if not name.startswith("_") and not _incidental(value)}
     assert public == set(kingpost.__all__)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    assert not hasattr(kingpost, "Applet")
+
+
+def test_declaring_a_model_imports_no_server_and_no_driver() -> None:
+    code = "import sys, kingpost; print(*sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"asyncio", "asyncpg", "click", "granian", "joserfc", "kingpost.app"} & set(loaded)
 
 
 def test_each_class_and_function_says_what_it_is_for() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from kingpost.app import App
+import typing
+
 from kingpost.call import Actor
 from kingpost.errors import KingpostError
 from kingpost.model.declare import (
@@ -21,6 +22,9 @@ from kingpost.model.declare import (
     via,
 )
 from kingpost.model.terms import Term, address, anyone, host, me, now, role, this
+
+if typing.TYPE_CHECKING:
+    from kingpost.app import App
 
 __all__ = [
     "Actor",
@@ -48,3 +52,13 @@ __all__ = [
     "this",
     "via",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """`App`, imported when it is first asked for: models and the command line start without servers and drivers."""
+    if name != "App":
+        raise AttributeError(f"module 'kingpost' has no attribute {name!r}")
+    from kingpost.app import App
+
+    globals()["App"] = App
+    return App

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,11 +14,11 @@ from kingpost.api.http import Door, Http, HttpOptions, Lifespan, Receive, Scope,
 from kingpost.api.message import Route
 from kingpost.api.rest.app import rest
 from kingpost.auth.tokens import identify_by_token, token_rules
-from kingpost.errors import DeclarationError
+from kingpost.errors import DeclarationError, EngineUnavailable
 from kingpost.model.declare import Table
 from kingpost.model.manifest import Manifest
 from kingpost.model.read import read_manifest
-from kingpost.observe import FLUSH_EVERY_S, JsonLog, Observer
+from kingpost.observe import FLUSH_EVERY_S, JsonLog, Observer, ServerDraining, ServerStarted, ServerStopped
 from kingpost.ports import Store
 from kingpost.settings import Settings
 from kingpost.store.postgres.store import PostgresStore
@@ -49,7 +50,7 @@ class App:
         self.name = name
         self.manifest: Manifest = read_manifest(name, entities, timezone=timezone)
         self.store_for: MakeStore = store or _postgres
-        self._http: Http | None = None
+        self._wired: Wired | None = None
 
     def wire(self, settings: Settings, observe: Observer | None = None) -> Wired:
         """Put the rooms together under these settings; nothing is connected yet."""
@@ -58,11 +59,11 @@ class App:
         store = self.store_for(settings, observe)
         engine = Engine(self.manifest, store, store.run, observe, settings.cost_rows_max)
         ask = partial(answer, engine=engine)
-        running = _Running(store, self.manifest, log)
+        running = _Running(self.manifest, store, observe, log, f"{settings.host}:{settings.port}")
         door = Door(
             routes={"v1": Route("rest", rest(self.manifest, ask))},
             identify=identify_by_token(token_rules(settings), observer=observe),
-            ready=store.ready,
+            ready=running.ready,
             observe=observe,
             options=HttpOptions(
                 deadline_s=settings.deadline_s,
@@ -72,37 +73,58 @@ class App:
             ),
             lifespan=Lifespan(running.start, running.stop),
         )
-        return Wired(engine, Http(door), running.start, running.stop)
+        return Wired(engine, Http(door), running.start, running.stop, running.drain)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope, by the settings of the process."""
-        if self._http is None:
-            self._http = self.wire(Settings.load()).http
-        await self._http(scope, receive, send)
+        await (self._wired or self._wire()).http(scope, receive, send)
+
+    def drain(self) -> None:
+        """Let readiness say no from now on, so that no new request is sent here; all else goes on."""
+        (self._wired or self._wire()).drain()
+
+    def _wire(self) -> Wired:
+        self._wired = self.wire(Settings.load())
+        return self._wired
 
 
 @dataclass(frozen=True, slots=True)
 class Wired:
-    """An app put together: what answers calls, what answers HTTP, and how to start and stop both."""
+    """An app put together: what answers calls, what answers HTTP, and how both start, get ready to end, and stop."""
 
     engine: Engine
     http: Http
     start: Callable[[], Awaitable[None]]
     stop: Callable[[], Awaitable[None]]
+    drain: Callable[[], None]
 
 
 @dataclass(slots=True)
 class _Running:
     """What lives while the app serves: the store's connections, and the task that flushes the log."""
 
-    store: Store
     manifest: Manifest
+    store: Store
+    observe: Observer
     log: JsonLog
+    address: str
+    draining: bool = False
     flushing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         await self.store.open(self.manifest)
         self.flushing = asyncio.create_task(self._flush())
+        self.observe(ServerStarted(self.manifest.app, self.address, os.getpid()))
+
+    async def ready(self) -> None:
+        if self.draining:
+            raise EngineUnavailable("told to stop")
+        await self.store.ready()
+
+    def drain(self) -> None:
+        if not self.draining:
+            self.draining = True
+            self.observe(ServerDraining(self.manifest.app, os.getpid()))
 
     async def stop(self) -> None:
         if self.flushing is not None:
@@ -110,6 +132,7 @@ class _Running:
             with suppress(asyncio.CancelledError):
                 await self.flushing
         await self.store.close()
+        self.observe(ServerStopped(self.manifest.app, os.getpid()))
         self.log.flush()
 
     async def _flush(self) -> None:

@@ -67,6 +67,7 @@ class Settings:
     """All that differs from one place an app runs at to the next.
 
     Args:
+        app: the app that commands take where none is named, such as `examples.flights`.
         environment: `development` makes a signing secret and takes its tokens; `production` does neither.
         database_url: the PostgreSQL that keeps the entities.
         direct_url: the same server without the pooler in between, for what needs a session (reserved).
@@ -89,6 +90,7 @@ class Settings:
         data_folder: what is kept on this machine: the development secret and database.
     """
 
+    app: str | None = None
     environment: Environment = "production"
     database_url: Secret | None = None
     direct_url: Secret | None = None

@@ -12,15 +12,15 @@ from kingpost.settings import Settings
 
 
 @click.command(epilog="Example:  kingpost dev examples.flights --port 8001")
-@click.argument("app")
+@click.argument("app", required=False)
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(1, 65_535), help="Port to listen on; else PORT.  [default: 8000]")
 @click.option("--recreate", is_flag=True, help="Drop what the database holds and make it anew.")
-def command(app: str, host: str | None, port: int | None, recreate: bool) -> int:
+def command(app: str | None, host: str | None, port: int | None, recreate: bool) -> int:
     """Serve APP for its developers: brings PostgreSQL along, makes its tables, loads its rows, follows its changes.
 
-    APP is a package (examples.flights), a module with its app (examples.flights.app:app) or a file. The database stays
-    in .kingpost/, unless KINGPOST_DATABASE_URL names another.
+    APP is a package (examples.flights), a module with its app (examples.flights.app:app) or a file; left out, it is the
+    one that kingpost.toml names. The database stays in .kingpost/, unless KINGPOST_DATABASE_URL names another.
     """
     from kingpost.cli.database import database
     from kingpost.cli.locate import locate

@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 @click.command(
     epilog='Example:  kingpost explain examples.flights "GET /v1/flights?airline=UA&sort=-dep_delay&limit=5"'
 )
-@click.argument("app")
-@click.argument("request")
+@click.argument("words", nargs=-1, metavar="[APP] REQUEST")
 @click.option("--token", help="Ask as the bearer of this token; else as nobody in particular.")
-def command(app: str, request: str, token: str | None) -> None:
+def command(words: tuple[str, ...], token: str | None) -> None:
     """Show what REQUEST becomes: skeleton, operation, what the policy adds, SQL, and PostgreSQL's plan for it."""
     from kingpost.cli.database import database
     from kingpost.cli.explanation import explain
@@ -32,9 +31,7 @@ def command(app: str, request: str, token: str | None) -> None:
     from kingpost.cli.prepare import Silence, prepare
     from kingpost.settings import Settings
 
-    method, _, target = request.strip().partition(" ")
-    if not target.strip().startswith("/"):
-        raise click.UsageError('REQUEST is a method and a path, as in "GET /v1/flights?limit=5"')
+    app, method, target = _asked(words)
     found = locate(app)
     served = import_app(found)
     settings = Settings.load(assume="development")
@@ -42,8 +39,17 @@ def command(app: str, request: str, token: str | None) -> None:
     with database(settings, lambda text: click.echo(text, err=True)) as at:
         if at.embedded:
             asyncio.run(prepare(served, at, found.module, Silence(), recreate=False))
-        explained = asyncio.run(explain(served, at.settings, (method.upper(), target.strip()), actor))
+        explained = asyncio.run(explain(served, at.settings, (method, target), actor))
     show(explained)
+
+
+def _asked(words: tuple[str, ...]) -> tuple[str | None, str, str]:
+    """The app, if it is named, and method and path of the request."""
+    *app, request = words or ("",)
+    method, _, target = request.strip().partition(" ")
+    if len(app) > 1 or not target.strip().startswith("/"):
+        raise click.UsageError('REQUEST is a method and a path, as in "GET /v1/flights?limit=5"')
+    return app[0] if app else None, method.upper(), target.strip()
 
 
 def identified(settings: Settings, token: str | None) -> Actor:

@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+import click
+
 from kingpost.cli.served import ServedApp
 from kingpost.errors import DeclarationError
+from kingpost.settings import Settings
 
 ATTRIBUTE = "app"
 
@@ -32,14 +35,18 @@ class Target:
         return f"{self.module}:{self.attribute}"
 
 
-def locate(name: str) -> Target:
+def locate(name: str | None) -> Target:
     """Find an app without importing it: `package`, `package.module`, `package.module:attribute`, a file or a folder.
 
-    Of a package its module `app` is taken, if it has one.
+    Of a package its module `app` is taken, if it has one. Without a name it is the one that the settings name.
 
     Raises:
+        UsageError: neither the command nor the settings name an app.
         DeclarationError: there is no such module.
     """
+    name = name or Settings.load(assume="development").app
+    if name is None:
+        raise click.UsageError("Missing argument 'APP': name it, or write app = \"…\" in kingpost.toml")
     if sys.path[:1] != [""]:
         sys.path.insert(0, "")  # the working folder first, as `python -m` has it
     path, _, attribute = name.partition(":")

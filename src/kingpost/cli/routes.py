@@ -15,8 +15,8 @@ VERBS = {"list": ("GET", "/v1/{path}"), "get": ("GET", "/v1/{path}/{key}")}
 
 
 @click.command(epilog="Example:  kingpost routes examples.flights")
-@click.argument("app")
-def command(app: str) -> None:
+@click.argument("app", required=False)
+def command(app: str | None) -> None:
     """List what APP serves: method, path, action and who may."""
     from rich import box
     from rich.console import Console
@@ -44,7 +44,7 @@ def rows(manifest: Manifest) -> Iterator[tuple[str, str, str, str]]:
         for verb, (method, path) in VERBS.items():
             where = path.format(path=entity.path, key=_key(entity))
             yield method, where, f"{entity.name}.{verb}", may
-    for method, where in (("GET", "/openapi.json"), ("GET", "/livez"), ("GET", "/readyz")):
+    for method, where in (("GET", "/livez"), ("GET", "/readyz")):
         yield method, where, "", "anyone"
 
 

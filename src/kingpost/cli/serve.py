@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example:  KINGPOST_DATABASE_URL=postgresql://… kingpost serve examples.flights --workers 4")
-@click.argument("app")
+@click.argument("app", required=False)
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(1, 65_535), help="Port to listen on; else PORT.  [default: 8000]")
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes that answer.  [default: 1]")
-def command(app: str, host: str | None, port: int | None, workers: int | None) -> int:
+def command(app: str | None, host: str | None, port: int | None, workers: int | None) -> int:
     """Serve APP in production.
 
     Needs KINGPOST_DATABASE_URL, and KINGPOST_VERIFICATION_KEY where a policy asks who calls. On SIGTERM readiness says

@@ -40,14 +40,14 @@ def _claims(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> di
 def command(app: str | None, sub: str | None, roles: tuple[str, ...], claims: dict[str, object], ttl_s: int) -> None:
     """Print a token signed with this folder's development secret.
 
-    With APP, roles and claims that none of its policies names are pointed out.
+    Roles and claims that no policy of APP names are pointed out; APP may be left out.
     """
     from kingpost.auth.tokens import mint
     from kingpost.cli.dev import development_settings
     from kingpost.settings import development_secret
 
     settings = development_settings("token")
-    if app is not None:
+    if app is not None or settings.app is not None:
         from kingpost.cli.locate import import_app, locate
 
         _point_out(import_app(locate(app)).manifest, roles, claims)
