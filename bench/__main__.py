@@ -17,7 +17,7 @@ from bench.hops import hops
 from bench.load import LoadFailed
 from bench.parity import Unequal
 from bench.peers import PeerMissing
-from bench.run import Plan, Row, run
+from bench.run import Row, Schedule, run
 from bench.servers import ContenderFailed
 from kingpost.errors import KingpostError
 
@@ -37,13 +37,13 @@ def main(ids: tuple[str, ...], seconds: float, rounds: int, quick: bool, to: Pat
     Example: python -m bench R1 R2 --seconds 5 --json out.json
     """
     chosen = ids or (*IDS, "H1")
-    plan = Plan(tuple(chosen), 1.0 if quick else seconds, 3 if quick else max(7, rounds))
+    schedule = Schedule(tuple(chosen), 1.0 if quick else seconds, 3 if quick else max(7, rounds))
     err = Console(stderr=True)
     rows: list[Row] = []
     server = "not asked"
     if set(chosen) & set(IDS):
         try:
-            rows, server = asyncio.run(run(plan, lambda line: err.print(f"[dim]{line}")))
+            rows, server = asyncio.run(run(schedule, lambda line: err.print(f"[dim]{line}")))
         except FAILURES as error:
             err.print(f"error: {error}")
             raise SystemExit(2) from error
@@ -52,15 +52,15 @@ def main(ids: tuple[str, ...], seconds: float, rounds: int, quick: bool, to: Pat
         made.append(asdict(hops()))
     if to is not None:
         to.write_text(json.dumps(made, indent=2))
-    _print(rows, made, server, plan)
+    _print(rows, made, server, schedule)
     missed = [goal for row in rows for goal in row.missed]
     for goal in missed:
         print(f"missed: {goal}")
     raise SystemExit(1 if missed else 0)
 
 
-def _print(rows: list[Row], made: list[dict[str, object]], server: str, plan: Plan) -> None:
-    table = Table(title=f"{plan.rounds} rounds of {plan.seconds:g} s, 16 connections, one worker")
+def _print(rows: list[Row], made: list[dict[str, object]], server: str, schedule: Schedule) -> None:
+    table = Table(title=f"{schedule.rounds} rounds of {schedule.seconds:g} s, 16 connections, one worker")
     for column in ("id", "contender", "rps", "cpu us", "p50 ms", "p99 ms", "of floor", "quartiles", "of fastapi"):
         table.add_column(column, justify="left" if column in ("id", "contender") else "right")
     for row in rows:

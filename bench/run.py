@@ -48,7 +48,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Schedule:
     """What to run: cases by id, seconds for each contender and round, and the rounds."""
 
     ids: tuple[str, ...]
@@ -56,35 +56,37 @@ class Plan:
     rounds: int
 
 
-async def run(plan: Plan, tell: Callable[[str], None]) -> tuple[list[Row], str]:
-    """Run the plan; the rows, and which PostgreSQL answered.
+async def run(schedule: Schedule, tell: Callable[[str], None]) -> tuple[list[Row], str]:
+    """Run the schedule; the rows, and which PostgreSQL answered.
 
     Raises:
         Unequal: two contenders answer one request differently.
         ContenderFailed, PeerMissing, LoadFailed: there is nothing to measure.
     """
     async with database() as url:
-        chosen = [case for case in cases(await flight_ids(url, COMPETITOR)) if case.id in plan.ids]
+        chosen = [case for case in cases(await flight_ids(url, COMPETITOR)) if case.id in schedule.ids]
         names = sorted({name for case in chosen for name in case.contenders})
         rows: list[Row] = []
         async with running(names, url) as contenders:
             for case in chosen:
                 there = {name: contenders[name] for name in case.contenders}
-                rows += await _case(case, there, plan, tell)
+                rows += await _case(case, there, schedule, tell)
         return rows, await version(url)
 
 
-async def _case(case: Case, contenders: Mapping[str, Contender], plan: Plan, tell: Callable[[str], None]) -> list[Row]:
+async def _case(
+    case: Case, contenders: Mapping[str, Contender], schedule: Schedule, tell: Callable[[str], None]
+) -> list[Row]:
     requests = await requests_of(case, contenders, mint())
     rounds: dict[str, list[Measured]] = {name: [] for name in contenders}
     for name, contender in contenders.items():
         await load(Job(contender.port, requests[name], WARM_UP_S))
-    for number in range(plan.rounds):
+    for number in range(schedule.rounds):
         order = list(contenders) if number % 2 == 0 else list(reversed(contenders))
         for name in order:
-            measured = await _measure(contenders[name], requests[name], plan.seconds)
+            measured = await _measure(contenders[name], requests[name], schedule.seconds)
             rounds[name].append(measured)
-            tell(f"{case.id} round {number + 1}/{plan.rounds} {name}: {measured.tally.rps:,.0f}/s")
+            tell(f"{case.id} round {number + 1}/{schedule.rounds} {name}: {measured.tally.rps:,.0f}/s")
     return [_row(case, name, rounds) for name in contenders]
 
 

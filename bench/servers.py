@@ -79,15 +79,22 @@ async def _run(name: str, database_url: str) -> AsyncIterator[Contender]:
     python = str(python_of(name)) if name in PACKAGES else sys.executable
     port, log = _free_port(), FOLDER / f"{name}.log"
     command = [python, *(part.format(port=port) for part in COMMANDS[name])]
-    with log.open("wb") as out:
+    out = _opened(log)
+    try:
         process = await asyncio.create_subprocess_exec(
             *command, cwd=ROOT, env=_environment(database_url), stdout=out, stderr=out
         )
+    finally:
+        os.close(out)
     try:
         await _ready(name, process, port, log)
         yield Contender(name, port, psutil.Process(process.pid))
     finally:
         await _stop(process)
+
+
+def _opened(log: Path) -> int:
+    return os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
 
 
 def _environment(database_url: str) -> dict[str, str]:
@@ -121,8 +128,11 @@ async def _ready(name: str, process: asyncio.subprocess.Process, port: int, log:
         writer.close()
         await writer.wait_closed()
         return
-    last = (log.read_text(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
-    raise ContenderFailed(f"{name} did not start: {last} (all of it in {log})")
+    raise ContenderFailed(f"{name} did not start: {_last_line(log)} (all of it in {log})")
+
+
+def _last_line(log: Path) -> str:
+    return (log.read_text(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -22,8 +22,8 @@ from tests.asking import BOB, BOSS, DEE, NOBODY, ask, domain_in_memory, get
 
 
 @pytest.fixture
-async def engine() -> AsyncIterator[Engine]:
-    yield await domain_in_memory()
+async def engine() -> Engine:
+    return await domain_in_memory()
 
 
 async def test_lists_leave_out_rows_the_policy_does_not_admit(engine: Engine) -> None:

@@ -50,6 +50,8 @@ def test_each_commands_help_has_an_example(name: str, said: Said) -> None:
         (("dev", "shop", "--port", "0"), "0 is not in the range"),
         (("token", "--claim", "airline"), "'airline' is not NAME=VALUE"),
         (("token", "--ttl", "soon"), "no duration like 90s, 15m, 8h or 30d"),
+        (("explain",), "REQUEST is a method and a path"),
+        (("explain", "GET /v1/things"), "Missing argument 'APP'"),
         (("explain", "shop", "flights"), "REQUEST is a method and a path"),
     ],
 )
@@ -117,6 +119,14 @@ def test_routes_tells_what_is_served_and_who_may(app: str, said: Said) -> None:
     assert ["GET", "/v1/shelves/{name}", "Shelf.get", "anyone"] in lines
     may = 'role("clerk") & (this.owner == me.id); price: role("boss")'
     assert ["GET", "/v1/things", "Thing.list", may] in lines
+
+
+@pytest.mark.parametrize("command", [("routes",), ("token", "--role", "clark")])
+def test_the_app_may_be_named_in_the_settings(command: tuple[str, ...], shop: Path, said: Said) -> None:
+    (shop / "kingpost.toml").write_text('app = "shop"\n')
+    code, out, err = said(*command)
+    assert code == 0
+    assert "Thing.list" in out or "no policy names role 'clark'" in err
 
 
 def test_a_single_file_is_an_app_too(shop: Path, said: Said) -> None:

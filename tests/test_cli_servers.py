@@ -88,7 +88,8 @@ def test_dev_makes_the_database_loads_its_rows_and_shows_what_to_try(start: Star
     dev.wait(lambda: dev.printed("Ctrl-C stops everything"))
     screen = dev.log.read_text()
     assert f"curl -g 'http://127.0.0.1:{dev.port}/v1/shelves?limit=3'" in screen
-    assert "kingpost token shop --role clerk --sub me" in screen
+    assert re.search(r"\$\(\S*kingpost token shop --role clerk --sub me\)", screen)
+    assert "openapi" not in screen
     assert (shop / "kept.json").read_text() == "model Shelf=3 Thing=2500 "
     assert not list((shop / ".kingpost").glob("unfinished-*"))
     assert "hunter2" not in screen

@@ -268,12 +268,11 @@ def cursor(*parts: object) -> str:
         f"/v1/flights?cursor={cursor('x', 'n')}",
         f"/v1/flights?cursor={cursor('x', 'q', 1)}",
         f"/v1/flights?cursor={cursor('x', 'n', {'a': 1})}",
-        f"/v1/flights?cursor={cursor('x', 'n', *range(1000))}",
+        f"/v1/flights?cursor={cursor('x', 'n', *range(100))}",
         "/v1/flights?limit=0",
         "/v1/flights?limit=-1",
         "/v1/flights?status=lost",
         "/v1/flights?or=(airline=UA",
-        "/v1/flights?include=airline.flights.airline.flights.airline.flights.airline.flights.airline",
     ],
 )
 async def test_what_cannot_be_meant_is_refused_in_words(get: Get, target: str) -> None:
@@ -291,11 +290,17 @@ async def test_a_cursor_that_somebody_changed_is_refused(get: Get, changed: int)
     assert_problem(await get(f"{question}&cursor={cursor(*parts)}"), 400)
 
 
-@pytest.mark.parametrize("target", ["/v1/flights?airline=" + "A" * 17_000, "/v1/airlines/" + "A" * 17_000])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/v1/flights?airline=" + "A" * 17_000,
+        "/v1/flights?" + "&".join(f"number={number}" for number in range(2_000)),
+        "/v1/flights?include=airline" + ".flights.airline" * 4,
+        f"/v1/flights?cursor={cursor('x', 'n', *range(2_000))}",
+    ],
+)
 async def test_what_is_too_long_is_told_so(get: Get, target: str) -> None:
-    got = await get(target)
-    assert_problem(got, 414 if "?" in target else got.status)
-    assert got.status < 500
+    assert_problem(await get(target), 414)
 
 
 async def test_a_flood_of_odd_questions_never_makes_a_defect(get: Get) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kingpost import observe
-from kingpost.observe import Defect, EngineLost, Event, JsonLog, PlanMade, Refused, RequestEnded, tee
+from kingpost.observe import EVENTS_MAX, Defect, EngineLost, Event, JsonLog, PlanMade, Refused, RequestEnded, tee
 
 ENDED = RequestEnded("r1", "rest", "Flight.list", "GET", "/v1/flights", 200, 0.001, 12, ("airline",))
 EVENTS = [
@@ -57,12 +57,12 @@ def test_lines_wait_for_company() -> None:
     log = disk.log()
     log(ENDED)
     assert disk.writes == []
-    for _ in range(30):
+    for _ in range(EVENTS_MAX):
         log(ENDED)
     assert disk.writes
     assert all(len(written) <= observe.LINES_BYTES_MAX for written in disk.writes)
     log.flush()
-    assert len(disk.lines()) == 31
+    assert len(disk.lines()) == EVENTS_MAX + 1
 
 
 def test_they_wait_no_longer_than_a_tenth_of_a_second() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -113,6 +114,9 @@ class _Running:
 
     async def start(self) -> None:
         await self.store.open(self.manifest)
+        # What is there by now stays; the collector need not look through it again while requests come and go.
+        gc.collect()
+        gc.freeze()
         self.flushing = asyncio.create_task(self._flush())
         self.observe(ServerStarted(self.manifest.app, self.address, os.getpid()))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from os import urandom
@@ -91,18 +91,15 @@ class Http:
         self._pages = Pages(tuple(f"/{name}/" for name in door.routes), door.ready)
         self._cors = Cors(frozenset(door.options.cors_origins)) if door.options.cors_origins else None
         self._proxies = networks(door.options.trusted_proxies)
-        self._ids = _request_ids()
+        self._ids: list[str] = []
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one connection's scope."""
         if scope["type"] == "http":
-            await self._serve(scope, send)
-        elif scope["type"] == "lifespan":
-            await _live(self._door.lifespan, receive, send)
-        else:
-            # No protocol here speaks WebSocket; closing before accepting is a 403.
-            await receive()
-            await send({"type": "websocket.close", "code": 1000})
+            return self._serve(scope, send)
+        if scope["type"] == "lifespan":
+            return _live(self._door.lifespan, receive, send)
+        return _refuse(receive, send)
 
     async def _serve(self, scope: Scope, send: Send) -> None:
         started = monotonic()
@@ -115,7 +112,8 @@ class Http:
         path, route, actor = "", None, None
         try:
             path, root = _path(scope)
-            self._check(scope, headers)
+            if len(headers) != len(scope["headers"]) or b"content-length" in headers:
+                self._check(scope, headers)
             route = self._door.routes.get(path[1:].partition("/")[0])
             if route is None:
                 response = await self._pages.answer(scope["method"], path)
@@ -152,7 +150,11 @@ class Http:
 
     def _request_id(self, headers: Mapping[bytes, bytes]) -> str:
         given = headers.get(b"x-request-id")
-        return given.decode() if given and _REQUEST_ID.fullmatch(given) else next(self._ids)
+        if given and _REQUEST_ID.fullmatch(given):
+            return given.decode()
+        if not self._ids:
+            self._ids = _request_ids()
+        return self._ids.pop()
 
     def _check(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
         if len(headers) != len(scope["headers"]):
@@ -227,8 +229,13 @@ async def _live(lifespan: Lifespan, receive: Receive, send: Send) -> None:
         await send({"type": f"lifespan.{phase}.complete"})
 
 
-def _request_ids() -> Iterator[str]:
+async def _refuse(receive: Receive, send: Send) -> None:
+    """No protocol here speaks WebSocket; closing before accepting is a 403."""
+    await receive()
+    await send({"type": "websocket.close", "code": 1000})
+
+
+def _request_ids() -> list[str]:
     """Sixteen random hex digits each; the system is asked once for many."""
-    while True:
-        digits = urandom(8 * _IDS_AT_ONCE).hex()
-        yield from (digits[at : at + 16] for at in range(0, len(digits), 16))
+    digits = urandom(8 * _IDS_AT_ONCE).hex()
+    return [digits[at : at + 16] for at in range(0, len(digits), 16)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from kingpost.cli.database import Database
 from kingpost.cli.locate import Target
@@ -24,7 +26,6 @@ def first_screen(app: ServedApp, target: Target, at: Database) -> None:
     url = f"http://{settings.host}:{settings.port}"
     where = {
         "API": url,
-        "OpenAPI": f"{url}/openapi.json",
         "health": f"{url}/livez  {url}/readyz",
         "PostgreSQL": f"psql '{at.address}'" if at.embedded else at.address,
         "sources": f"{target.folder}, watched for changes",
@@ -38,7 +39,7 @@ def first_screen(app: ServedApp, target: Target, at: Database) -> None:
     for path in to_try(app, target):
         console.print(f"  curl -g '{url}{path}'", markup=False)
     if command := token_command(app.manifest, target):
-        console.print(f'\nCall as someone: -H "Authorization: Bearer $({command})"', markup=False)
+        console.print(f'\nCall as someone: -H "Authorization: Bearer $({program()} {command})"', markup=False)
     console.print("\n[bold]Ctrl-C[/bold] stops everything\n")
 
 
@@ -51,15 +52,23 @@ def to_try(app: ServedApp, target: Target) -> list[str]:
     return _made(app.manifest)[:TRY_MAX]
 
 
+def program() -> str:
+    """How the command is called from here: by its name where the shell finds it, else by its path."""
+    ours = Path(sys.executable).with_name("kingpost")
+    if shutil.which("kingpost") == str(ours):
+        return "kingpost"
+    return str(ours.relative_to(Path.cwd()) if ours.is_relative_to(Path.cwd()) else ours)
+
+
 def token_command(manifest: Manifest, target: Target) -> str | None:
-    """The command for a token that some policy of the model cares about, if any does."""
+    """The arguments of `kingpost` that make a token that some policy of the model cares about, if any does."""
     asked = asked_of_callers(manifest)
     if asked.first is None:
         return None
     # Only `id` is known by its meaning; what another claim holds the team knows.
     claims = "".join(f" --claim {name}=…" for name in asked.claims if name != "id")
     role = f" --role {asked.roles[0]}" if asked.roles else ""
-    return f"kingpost token {target.module.removesuffix('.app')}{role}{claims}{' --sub me' if 'id' in asked.claims else ''}"
+    return f"token {target.module.removesuffix('.app')}{role}{claims}{' --sub me' if 'id' in asked.claims else ''}"
 
 
 def _made(manifest: Manifest) -> list[str]:

@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Protocol, TypeAlias
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
+
 from kingpost.errors import Detail, Forbidden, Malformed, Mistyped, TooDear, Unauthenticated
 from kingpost.model.types import Scalar
 from kingpost.query.coerce import Coercer, coercer, shown
@@ -33,9 +35,8 @@ class Asker(Protocol):
     def claims(self) -> Mapping[str, object]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Setting:
-    """What of the call itself a slot may take."""
+class _Setting(Struct, frozen=True):
+    """What of the call itself a slot may take; made for each call, so a struct as in `call.py`."""
 
     asker: Asker
     now: datetime
@@ -170,10 +171,11 @@ def _take(spec: SlotSpec, timezone: str) -> _Taken:
     if spec.source == "call":
         return _from_call(spec, timezone)
     coerce, name = coercer(spec.type, timezone, many=spec.many), spec.name
+    listed, plain = spec.many or spec.type.array, spec.name not in ("id", "roles")
 
     def claim(setting: _Setting) -> object:
-        given = _claimed(setting.asker, name)
-        if isinstance(given, list | tuple) == (spec.many or spec.type.array):
+        given = setting.asker.claims.get(name) if plain else _own(setting.asker, name)
+        if isinstance(given, (list, tuple)) == listed:
             try:
                 return coerce(given)
             except Mistyped:
@@ -185,10 +187,8 @@ def _take(spec: SlotSpec, timezone: str) -> _Taken:
     return claim
 
 
-def _claimed(asker: Asker, name: str) -> object:
-    if name == "id":
-        return asker.id
-    return sorted(asker.roles) if name == "roles" else asker.claims.get(name)
+def _own(asker: Asker, name: str) -> object:
+    return asker.id if name == "id" else sorted(asker.roles)
 
 
 def _lacking(asker: Asker, name: str) -> Unauthenticated | Forbidden:

@@ -16,6 +16,7 @@ import asyncpg
 
 from kingpost.errors import EngineFailed, EngineUnavailable, KingpostError
 from kingpost.observe import EngineLost, EngineRecovered, EngineRefused, Observer, nobody
+from kingpost.store.postgres.deadlines import Deadlines
 from kingpost.store.postgres.failures import (
     ENGINE,
     Failure,
@@ -43,6 +44,7 @@ class Connections:
 
     __slots__ = (
         "_closed",
+        "_deadlines",
         "_gate",
         "_idle",
         "_observe",
@@ -62,6 +64,7 @@ class Connections:
         self._waiting: deque[asyncio.Future[Kept | None]] = deque()
         self._open = 0
         self._gate = Gate()
+        self._deadlines = Deadlines()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self.last_used_s = -1.0
@@ -87,12 +90,11 @@ class Connections:
                 self._give_back(kept)
                 raise too_late()
             held = kept.prepared.get(sql)
+            task = self._deadlines.begin(deadline)
             try:
-                if held is None:
-                    records = await kept.fetch(sql, arguments, deadline - now)
-                else:
-                    records = await held.fetch(arguments, deadline - now)
+                records = await (kept.fetch(sql, arguments) if held is None else held.fetch(arguments))
             except Failure as error:
+                self._deadlines.end(task)
                 self._end(kept, error)
                 # It may have died while it lay idle. This one only reads, so it is asked again, once, on another.
                 if again and is_silent(error):
@@ -100,7 +102,10 @@ class Connections:
                 raise self._refused(error) from error
             except BaseException:
                 self._mend(kept)
+                if self._deadlines.end(task):
+                    raise too_late() from None
                 raise
+            self._deadlines.end(task)
             if self._waiting or self._closed:
                 self._give_back(kept)
             else:

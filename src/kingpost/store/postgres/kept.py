@@ -56,16 +56,16 @@ class Kept:
         self.connection = connection
         self.prepared = Prepared()
 
-    async def fetch(self, sql: str, arguments: Sequence[object], timeout_s: float) -> Records:
+    async def fetch(self, sql: str, arguments: Sequence[object]) -> Records:
         """Run one statement; from its second time on it is prepared."""
         held = self.prepared.get(sql)
         if held is None:
             if not self.prepared.wanted(sql):
-                return await self.connection.fetch(sql, *arguments, timeout=timeout_s)
+                return await self.connection.fetch(sql, *arguments)
             # Without a name the driver would make it anew each time, and PostgreSQL never get to a generic plan.
             name = f"kingpost_{self.prepared.next_number()}"
-            held = self.prepared.hold(sql, Held(await self.connection.prepare(sql, name=name, timeout=timeout_s)))
-        return await held.fetch(arguments, timeout_s)
+            held = self.prepared.hold(sql, Held(await self.connection.prepare(sql, name=name)))
+        return await held.fetch(arguments)
 
 
 async def connect(url: str, settings: Settings, timeout_s: float) -> Kept:

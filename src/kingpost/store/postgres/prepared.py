@@ -29,9 +29,9 @@ class Held:
         self._state = inside._state
         self._execute: Callable[..., Awaitable[list[Any]]] = inside._connection._protocol.bind_execute
 
-    def fetch(self, arguments: Sequence[object], timeout_s: float) -> Awaitable[list[Any]]:
+    def fetch(self, arguments: Sequence[object]) -> Awaitable[list[Any]]:
         """Its records; all of them, and not the command tag."""
-        return self._execute(self._state, arguments, "", 0, False, timeout_s)
+        return self._execute(self._state, arguments, "", 0, False, None)
 
 
 class Prepared:
