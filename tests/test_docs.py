@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).parents[1]
-PAGES = sorted(p for folder in (".", "docs", "docs/decisions", "changes") for p in (TOP / folder).glob("*.md"))
+PAGES = sorted([*TOP.glob("*.md"), *TOP.glob("docs/**/*.md"), *TOP.glob("changes/*.md")])
 DECISIONS = TOP / "docs" / "decisions"
 
 
@@ -32,6 +32,12 @@ def test_every_decision_is_listed_under_its_title() -> None:
         number, title = re.match(r"# (\d{4}): (.+)", page.read_text()).groups()
         assert page.name.startswith(number)
         assert f"[{number}]({page.name}) | {title} |" in index
+
+
+def test_the_index_leads_to_every_page() -> None:
+    linked = re.findall(r"\]\(([^)]+\.md)\)", (TOP / "docs" / "index.md").read_text())
+    pages = {page.relative_to(TOP / "docs").as_posix() for page in (TOP / "docs").glob("**/*.md")}
+    assert {page for page in pages if not page.startswith("decisions/")} - {"index.md"} <= set(linked)
 
 
 def test_the_architecture_names_every_room() -> None:

@@ -21,6 +21,7 @@ import pytest
 
 from kingpost.store.postgres import embedded
 from tests.flights_database import few_flights
+from tests.test_cli_servers import Running
 from tests.test_docs import TOP
 
 TARGETS = (
@@ -120,7 +121,9 @@ async def client(port: int, until: Callable[[], bool], heard: list[Heard], numbe
                 heard.append(one)
                 if one.headers.get("connection") == "close":
                     break
-        except (OSError, asyncio.IncompleteReadError):
+        except asyncio.IncompleteReadError as broken:
+            heard.append(Heard(time.monotonic(), TARGETS[number % 4], -1, body=broken.partial))
+        except OSError:
             heard.append(Heard(time.monotonic(), TARGETS[number % 4], -1))
         finally:
             writer.close()
@@ -144,11 +147,18 @@ async def under_load(
     return ended, heard
 
 
+async def ask_once(port: int, target: str) -> Heard:
+    """One request over a connection of its own."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        return await ask(port, target, reader, writer)
+    finally:
+        writer.close()
+
+
 async def known(server: Server) -> dict[str, bytes]:
     """What each target's right answer is, asked in peace."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    answers = [await ask(server.port, target, reader, writer) for target in TARGETS]
-    writer.close()
+    answers = [await ask_once(server.port, target) for target in TARGETS]
     assert [one.status for one in answers] == [200] * 4
     return {one.target: one.body for one in answers}
 
@@ -239,11 +249,11 @@ async def storm_of_a_stop(database: embedded.Server, folder: Path, away_s: float
         url = await asyncio.to_thread(few_flights, database.url, "storm")
         with serving(url, folder) as server:
             right = await known(server)
-            ended, heard = await under_load(server, trouble, 3.0)
+            ended, heard = await under_load(server, trouble, 3.2)
             assert await asyncio.to_thread(server.ready) == 200
         assert_honest(heard, right)
         assert {one.status for one in heard} == {200, 503}
-        assert_calm(heard, ended + 2.0)
+        assert_calm(heard, ended + 2.2)  # the longest pause between two tries is 2 s
     finally:
         await asyncio.to_thread(again.stop)
 
@@ -251,23 +261,66 @@ async def storm_of_a_stop(database: embedded.Server, folder: Path, away_s: float
 # --- Starting and ending ---------------------------------------------------------------------------------------------
 
 
-async def test_told_to_stop_under_load_it_answers_all_that_it_took(server: Server) -> None:
+async def test_told_to_stop_it_answers_all_that_it_took(server: Server, url: str) -> None:
+    right = (await known(server))[TARGETS[2]]
+    locker = await asyncpg.connect(url)
+    async with locker.transaction():
+        await locker.execute("LOCK TABLE airline")
+        asked = [asyncio.create_task(ask_once(server.port, TARGETS[2])) for _ in range(CLIENTS)]
+        await until_blocked(locker)
+        server.process.send_signal(signal.SIGTERM)
+        await asyncio.sleep(0.6)
+        assert await asyncio.to_thread(server.ready) == 0
+    await locker.close()
+    assert [(one.status, one.body == right) for one in await asyncio.gather(*asked)] == [(200, True)] * CLIENTS
+    assert await asyncio.to_thread(server.process.wait, 15) == 0
+
+
+async def until_blocked(locker: asyncpg.Connection) -> None:
+    """Wait until all that was asked waits in the database."""
+    waiting, until = 0, time.monotonic() + PATIENCE_S / 2
+    while waiting < CLIENTS:
+        assert time.monotonic() < until, f"{waiting} wait after {PATIENCE_S / 2} s"
+        await asyncio.sleep(0.02)
+        waiting = await locker.fetchval(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'airline'::regclass"
+        )
+
+
+async def test_told_to_stop_under_load_it_breaks_no_answer_off(server: Server) -> None:
     right, heard = await known(server), list[Heard]()
-    clients = [
-        asyncio.create_task(client(server.port, lambda: server.process.poll() is not None, heard, number))
-        for number in range(CLIENTS)
-    ]
+
+    def ended() -> bool:
+        return server.process.poll() is not None
+
+    clients = [asyncio.create_task(client(server.port, ended, heard, number)) for number in range(CLIENTS)]
     await asyncio.sleep(0.5)
     server.process.send_signal(signal.SIGTERM)
     assert await asyncio.to_thread(server.process.wait, 15) == 0
     await asyncio.gather(*clients)
-    assert {one.status for one in heard} <= {200, 0, -1}
-    assert_honest([one for one in heard if one.status == 200], right)
-    assert [one for one in heard if one.status == -1] == []
+    assert_honest([one for one in heard if one.status > 0], right)
+    # A connection may be closed in the moment between two requests: the second was never taken (RFC 9112, 9.3.1).
+    crossed = [one for one in heard if one.status < 0]
+    assert [one.body for one in crossed] == [b""] * len(crossed)
+    assert len(crossed) <= CLIENTS
 
 
 @pytest.mark.soak
-def test_a_first_answer_takes_seconds_at_most(url: str, tmp_path: Path) -> None:
+def test_a_database_that_is_there_is_served_within_seconds(url: str, tmp_path: Path) -> None:
     with serving(url, tmp_path) as server:
         print(f"from start to ready: {server.started_s:.2f} s")
         assert server.started_s < 6
+
+
+@pytest.mark.soak
+def test_a_new_database_is_made_and_served_within_seconds(tmp_path: Path) -> None:
+    (tmp_path / "notes.py").write_text(
+        "from kingpost import App, Key, Policy, Table, anyone\n\n"
+        "class Note(Table):\n    id: Key[int]\n    policy = Policy(read=anyone)\n\n"
+        "app = App('notes', entities=[Note])\n"
+    )
+    dev, begun = Running(tmp_path, "dev", "notes.py", KINGPOST_DATABASE_URL=""), time.monotonic()
+    dev.wait(lambda: dev.get("/v1/notes")[0] == 200, seconds=60)
+    print(f"from nothing to the first answer: {time.monotonic() - begun:.2f} s")
+    assert time.monotonic() - begun < 16
+    assert dev.end(signal.SIGINT) == 0

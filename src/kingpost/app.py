@@ -8,13 +8,13 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 
 from kingpost.answer import Engine, answer
 from kingpost.api.http import Door, Http, HttpOptions, Lifespan, Receive, Scope, Send
 from kingpost.api.message import Route
 from kingpost.api.rest.app import rest
 from kingpost.auth.tokens import identify_by_token, token_rules
+from kingpost.call import Answer, Call
 from kingpost.errors import DeclarationError, EngineUnavailable
 from kingpost.model.declare import Table
 from kingpost.model.manifest import Manifest
@@ -41,12 +41,7 @@ class App:
     """
 
     def __init__(
-        self,
-        name: str,
-        *,
-        entities: Sequence[type[Table]],
-        timezone: str = "UTC",
-        store: MakeStore | None = None,
+        self, name: str, *, entities: Sequence[type[Table]], timezone: str = "UTC", store: MakeStore | None = None
     ) -> None:
         self.name = name
         self.manifest: Manifest = read_manifest(name, entities, timezone=timezone)
@@ -59,7 +54,10 @@ class App:
         observe = observe or log
         store = self.store_for(settings, observe)
         engine = Engine(self.manifest, store, store.run, observe, settings.cost_rows_max)
-        ask = partial(answer, engine=engine)
+
+        def ask(call: Call) -> Awaitable[Answer]:
+            return answer(call, engine)
+
         running = _Running(self.manifest, store, observe, log, f"{settings.host}:{settings.port}")
         door = Door(
             routes={"v1": Route("rest", rest(self.manifest, ask))},
@@ -67,10 +65,7 @@ class App:
             ready=running.ready,
             observe=observe,
             options=HttpOptions(
-                deadline_s=settings.deadline_s,
-                body_bytes_max=settings.body_bytes_max,
-                cors_origins=settings.cors_origins,
-                trusted_proxies=settings.trusted_proxies,
+                settings.deadline_s, settings.body_bytes_max, settings.cors_origins, settings.trusted_proxies
             ),
             lifespan=Lifespan(running.start, running.stop),
         )

@@ -133,18 +133,18 @@ class Http:
         bytes_out = await self._send(scope["method"], headers, response, request_id, send)
         self._door.observe(
             RequestEnded(
-                request_id=request_id,
-                protocol=route.protocol if route else "http",
-                action=response.action,
-                method=scope["method"],
-                path=path,
-                status=response.status,
-                duration_s=monotonic() - started,
-                bytes_out=bytes_out,
-                parameters=response.parameters,
-                address=address,
-                actor=actor.id if actor else None,
-                error_code=response.error_code,
+                request_id,
+                route.protocol if route else "http",
+                response.action,
+                scope["method"],
+                path,
+                response.status,
+                monotonic() - started,
+                bytes_out,
+                response.parameters,
+                address,
+                actor.id if actor else None,
+                response.error_code,
             )
         )
 
