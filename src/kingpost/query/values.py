@@ -194,7 +194,9 @@ def _own(asker: Asker, name: str) -> object:
 def _lacking(asker: Asker, name: str) -> Unauthenticated | Forbidden:
     if asker.id is None and not asker.claims:
         return Unauthenticated(f"only a caller with a {name} may ask this", hint="show who you are with a bearer token")
-    return Forbidden(f"your credentials name no {name}, or one that does not fit", hint=f"show ones that name your {name}")
+    return Forbidden(
+        f"your credentials name no {name}, or one that does not fit", hint=f"show ones that name your {name}"
+    )
 
 
 def _from_call(spec: SlotSpec, timezone: str) -> _Taken:
