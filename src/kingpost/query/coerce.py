@@ -217,7 +217,7 @@ def _choice(choices: tuple[str, ...]) -> Coercer:
 
 
 def _int(value: object) -> object:
-    if isinstance(value, str) and len(value) <= 20 and value.isascii() and value.removeprefix("-").isdigit():
+    if isinstance(value, str) and len(value) <= DIGITS_MAX and value.isascii() and value.removeprefix("-").isdigit():
         value = int(value)
     if type(value) is not int:
         raise Refused

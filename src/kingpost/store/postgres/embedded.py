@@ -303,6 +303,8 @@ def _launch(cluster: _Cluster, settings: dict[str, str]) -> None:
 def _halt(cluster: _Cluster) -> None:
     """Fast shutdown; if it takes too long an immediate one, from which the next start recovers without loss."""
     if _running(cluster) is not None:
+        if cluster.account is not None:  # somebody may have closed a folder above in the meantime
+            _let_through(cluster, lambda _: None)
         command = ["pg_ctl", "stop", "--wait", "--silent", f"--timeout={STOP_TIMEOUT_S}"]
         try:
             _run(cluster, [*command, "--mode=fast"], STOP_TIMEOUT_S + 10)
