@@ -67,9 +67,11 @@ def _app() -> App:
 
 
 def _open() -> App:
-    """The same with nothing to filter or mask; anyone sees `remarks`, which R1's flights do not have."""
+    """The same with nothing to filter or mask; `remarks` is private instead, so that the answers are equal."""
     made = _app()
-    flight = replace(made.manifest.entities["Flight"], policy=BoundPolicy(read=TRUE))
+    flight = made.manifest.entities["Flight"]
+    fields = {**flight.fields, "remarks": replace(flight.fields["remarks"], private=True)}
+    flight = replace(flight, policy=BoundPolicy(read=TRUE), fields=fields)
     made.manifest = replace(made.manifest, entities={**made.manifest.entities, "Flight": flight})
     return made
 
