@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
 import kingpost.answer
-from kingpost.answer import Engine
-from kingpost.call import Actor
-from kingpost.errors import Forbidden, Unauthenticated
-from kingpost.model.expressions import Expression
+from kingpost.answer import Engine, answer
+from kingpost.call import Actor, Call
+from kingpost.errors import Forbidden, Invalid, Unauthenticated
+from kingpost.model.expressions import Expression, Slot
 from kingpost.model.manifest import Entity
 from kingpost.policy.allow import allow
 from kingpost.policy.hops import HOPS, Hop
 from kingpost.policy.rules import Rules
+from kingpost.query.operations import Create, Delete, Given, Read, Update, Write
 from kingpost.query.plans import PlanCache
-from kingpost.query.stages import Allowed, Bound
-from tests.asking import BOB, BOSS, DEE, NOBODY, ask, domain_in_memory, get
+from kingpost.query.stages import PLAIN, Allowed, Bound
+from tests.asking import BOB, BOSS, DEE, NOBODY, NOW, ask, domain_in_memory, get
 
 
 @pytest.fixture
@@ -123,7 +126,7 @@ LEAKS: Mapping[str, tuple[str, Actor]] = {
 
 
 def test_each_hop_has_a_question_that_needs_it() -> None:
-    assert set(LEAKS) == set(HOPS)
+    assert set(LEAKS) | set(WRITTEN_LEAKS) == set(HOPS)
 
 
 @pytest.mark.parametrize("hop", LEAKS)
@@ -131,9 +134,32 @@ async def test_leaving_out_a_hop_shows(engine: Engine, hop: str, monkeypatch: py
     target, actor = LEAKS[hop]
     guarded = await ask(engine, target, actor)
     thinned = {**HOPS, hop: _nothing}
-    monkeypatch.setattr(kingpost.answer, "allow", lambda *args, **known: _allow(*args, **known, hops=thinned))
+    monkeypatch.setattr(kingpost.answer, "allow", lambda *args, known, **_: _allow(*args, known=known, hops=thinned))
     leaking = await ask(replace(engine, shapes=PlanCache()), target, actor)
     assert (guarded.body, guarded.count) != (leaking.body, leaking.count)
+
+
+BETA = str(UUID(int=4))
+WRITTEN_LEAKS: Mapping[str, tuple[Write, tuple[object, ...], Actor]] = {
+    "create": (Create("Org", (Given("slug", Slot(0)), Given("name", Slot(1))), Read("Org")), ("new", "New"), BOB),
+    "update": (Update("Person", (Given("first", Slot(1)),), (Slot(0),), shown=Read("Person")), (1, "Eve"), BOB),
+    "delete": (Delete("Membership", (Slot(0), Slot(1))), ("red", 2), BOB),
+    "written": (Update("Person", (Given("salary", Slot(1)),), (Slot(0),), shown=Read("Person")), (2, "9.00"), BOB),
+    "reference": (Update("Project", (Given("team", Slot(1)),), (Slot(0),), shown=Read("Project")), (BETA, "grün"), BOB),
+}
+
+
+@pytest.mark.parametrize("hop", WRITTEN_LEAKS)
+async def test_leaving_out_a_hop_of_writes_lets_them_pass(
+    engine: Engine, hop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operation, values, actor = WRITTEN_LEAKS[hop]
+    call = Call((hop,), values, lambda _: (operation, PLAIN), actor, NOW, time.monotonic() + 10)
+    with pytest.raises((Forbidden, Invalid)):
+        await answer(call, engine)
+    thinned = {**HOPS, hop: _nothing}
+    monkeypatch.setattr(kingpost.answer, "allow", lambda *args, known, **_: _allow(*args, known=known, hops=thinned))
+    assert (await answer(call, replace(engine, shapes=PlanCache()))).changed == 1
 
 
 def _allow(bound: Bound, roles: frozenset[str], *, known: bool, hops: Mapping[str, Hop]) -> Allowed:

@@ -117,6 +117,16 @@ def test_a_line_break_in_an_event_makes_no_second_line() -> None:
     assert b"".join(disk.writes).count(b"\n") == 1
 
 
+def test_a_line_longer_than_a_pipe_takes_at_once_is_written_alone() -> None:
+    disk = Disk()
+    log = disk.log()
+    log(ENDED)
+    log(EngineLost("postgres", "x" * observe.LINES_BYTES_MAX))
+    log(EngineLost("postgres", "y"))
+    assert [written.count(b"\n") for written in disk.writes] == [1, 1, 1]
+    assert len(disk.writes[1]) > observe.LINES_BYTES_MAX
+
+
 def test_tee_tells_every_observer_in_order() -> None:
     heard: list[tuple[str, Event]] = []
     tee(lambda event: heard.append(("first", event)), lambda event: heard.append(("second", event)))(ENDED)

@@ -89,6 +89,8 @@ REFUSED = [
     (DURATION, "P1Y", "ISO 8601"),
     (DURATION, "P99999999999D", "ISO 8601"),
     (types.UUID, "0190a2b45c6d7e8f9a0b1c2d3e4f5a6b", "UUID"),
+    (types.UUID, r"0190a2b4-5c6d-7e8f-9a0b-1c2d3e\u0034", "UUID"),
+    (types.UUID, '0190a2b45c6d7e8f9a0b1c2d3e4f5a6b"   ', "UUID"),
     (BYTES, "aGk", "padding"),
     (JSON, "null", "other than null"),
     (JSON, "[" * 5_000, "JSON"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import typing
 
 from kingpost.call import Actor
@@ -11,6 +12,7 @@ from kingpost.model.declare import (
     Index,
     Key,
     Many,
+    New,
     OnDelete,
     Open,
     Policy,
@@ -24,21 +26,26 @@ from kingpost.model.declare import (
 from kingpost.model.terms import Term, address, anyone, host, me, now, role, this
 
 if typing.TYPE_CHECKING:
+    from kingpost.api.response import Response
     from kingpost.app import App
+    from kingpost.context import Context
 
 __all__ = [
     "Actor",
     "App",
     "Column",
+    "Context",
     "Index",
     "Key",
     "KingpostError",
     "Many",
+    "New",
     "OnDelete",
     "Open",
     "Policy",
     "Private",
     "Ref",
+    "Response",
     "Table",
     "Term",
     "Unique",
@@ -54,11 +61,13 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """`App`, imported when it is first asked for: models and the command line start without servers and drivers."""
-    if name != "App":
-        raise AttributeError(f"module 'kingpost' has no attribute {name!r}")
-    from kingpost.app import App
+_LATER = {"App": "kingpost.app", "Context": "kingpost.context", "Response": "kingpost.api.response"}
 
-    globals()["App"] = App
-    return App
+
+def __getattr__(name: str) -> object:
+    """What is imported when it is first asked for: models and the command line start without servers and drivers."""
+    if name not in _LATER:
+        raise AttributeError(f"module 'kingpost' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_LATER[name]), name)
+    globals()[name] = value
+    return value

@@ -52,6 +52,8 @@ class Call(Struct, frozen=True):
         address: the caller's network address.
         host: the host the caller addressed.
         request_id: what ties log lines together.
+        idempotency_key: under which the answer is remembered and given again, "" for none.
+        system: asked by the team's own code, past every policy.
     """
 
     skeleton: Skeleton
@@ -63,6 +65,28 @@ class Call(Struct, frozen=True):
     address: str = ""
     host: str = ""
     request_id: str = ""
+    idempotency_key: str = ""
+    system: bool = False
+
+
+class Part(Struct, frozen=True):
+    """One write of several that are done together; `name` is how later ones refer to it, "" where none does.
+
+    A value may be an Earlier, and so may each item of a column.
+    """
+
+    skeleton: Skeleton
+    values: Sequence[object]
+    read: Read
+    name: str = ""
+
+
+class Earlier(Struct, frozen=True):
+    """A value of the row that an earlier part wrote: its key, or the field `field`. `where`: its JSON pointer."""
+
+    part: str
+    field: str = ""
+    where: str = ""
 
 
 class Ask(Struct, frozen=True):
@@ -84,6 +108,10 @@ class Answer(Struct, frozen=True):
         count: how many rows there are in all, if it was asked.
         version: the row's version, for one row.
         fingerprint: the plan's, which a cursor of this question carries.
+        key: of one row that was written, as a JSON array.
+        created: whether that row is new.
+        changed: how many rows were written.
+        parts: of a call with several, the answer of each.
     """
 
     body: bytes | None
@@ -93,6 +121,10 @@ class Answer(Struct, frozen=True):
     count: int | None = None
     version: int | None = None
     fingerprint: str = ""
+    key: bytes | None = None
+    created: bool = False
+    changed: int | None = None
+    parts: tuple[Answer, ...] = ()
 
 
 def stack(service: Service[Q, A], *layers: Layer[Q, A]) -> Service[Q, A]:

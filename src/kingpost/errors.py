@@ -7,17 +7,25 @@
     + Malformed           KP100  the request does not parse
     + TooLarge            KP101  longer, deeper or wider than we take
     + NotOffered          KP102  the path is known, the method or media type is not
+    + NotTaken            KP103  the media type or coding of the body is not taken here
     + UnknownName         KP200  no such entity, field, relation or operator
     + Mistyped            KP201  a value does not fit its field
     + TooDear             KP202  the question would cost more than allowed
+    + Invalid             KP203  a row to be written does not fit; all its faults are listed
+    + KeyReused           KP204  an idempotency key was used before, for another request
     + Unauthenticated     KP300  who are you?
     + Forbidden           KP301  you may not
     + NotFound            KP302  no such row, or none that you may see
+    + Stale               KP304  the row is not, or no longer, as the caller supposed
+    + Conflict            KP305  it stands against what is stored: a key is taken, a row is referred to
+    + StillRunning        KP307  the first request with this idempotency key has not ended
+    + Contended           KP308  other writes came between; run again, it may succeed
     + TooLate             KP401  the deadline passed before there was an answer
   x EngineError                  an engine failed; the message stays in the log
     + EngineUnavailable   KP500  cannot be reached now; try again
     + EngineFailed        KP501  it refused what we sent it: our defect
     + EngineLacks         KP502  it cannot do what the model needs; refused at start
+    + UnknownOutcome      KP503  the connection was lost while committing: it is done, or not
 
 A protocol maps `category` to its own status once, so no error here knows of HTTP or gRPC.
 """
@@ -29,6 +37,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
+FAULTS_SHOWN = 5
+
 
 class Category(Enum):
     """What a caller can do about an error; the only thing a protocol looks at."""
@@ -36,9 +46,13 @@ class Category(Enum):
     INVALID = "invalid"
     TOO_LARGE = "too_large"
     NOT_OFFERED = "not_offered"
+    NOT_TAKEN = "not_taken"
     UNAUTHENTICATED = "unauthenticated"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
+    UNFIT = "unfit"
+    STALE = "stale"
+    CONFLICT = "conflict"
     TOO_LATE = "too_late"
     UNAVAILABLE = "unavailable"
     DEFECT = "defect"
@@ -64,6 +78,8 @@ class KingpostError(Exception):
 
     code: ClassVar[str]
     category: ClassVar[Category] = Category.DEFECT
+    part: int | None = None
+    """Which part of a call with several it is about, if it is one."""
 
     def __init__(self, message: str, *, hint: str | None = None, where: str | None = None) -> None:
         super().__init__(message if hint is None else f"{message} ({hint})")
@@ -132,6 +148,16 @@ class NotOffered(CallerError):
         self.offered = offered
 
 
+class NotTaken(CallerError):
+    """The body comes in a media type or coding that is not taken here; `taken` lists what is."""
+
+    code, category = "KP103", Category.NOT_TAKEN
+
+    def __init__(self, message: str, *, taken: tuple[str, ...], hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.taken = taken
+
+
 class UnknownName(CallerError):
     """No such entity, field, relation or operator."""
 
@@ -160,6 +186,28 @@ class TooDear(CallerError):
     code = "KP202"
 
 
+class Invalid(CallerError):
+    """Rows to be written do not fit; `faults` are all of them, each with a JSON pointer (RFC 6901) and its own code."""
+
+    code, category = "KP203", Category.UNFIT
+
+    def __init__(self, faults: Sequence[Detail], *, hint: str | None = None) -> None:
+        shown = "; ".join(f"{fault.where or '/'}: {fault.message}" for fault in faults[:FAULTS_SHOWN])
+        more = f"; and {len(faults) - FAULTS_SHOWN} more" if len(faults) > FAULTS_SHOWN else ""
+        super().__init__(shown + more, hint=hint, where=faults[0].where if faults else None)
+        self.faults = tuple(faults)
+
+    @property
+    def details(self) -> tuple[Detail, ...]:
+        return self.faults
+
+
+class KeyReused(CallerError):
+    """The idempotency key was used before for another request."""
+
+    code, category = "KP204", Category.UNFIT
+
+
 class Unauthenticated(CallerError):
     """The caller has not said who they are, or not believably."""
 
@@ -176,6 +224,40 @@ class NotFound(CallerError):
     """No such row, or none that the caller may see: the two look alike."""
 
     code, category = "KP302", Category.NOT_FOUND
+
+
+class Stale(CallerError):
+    """The row is not, or no longer, what the caller's precondition says."""
+
+    code, category = "KP304", Category.STALE
+
+
+class Conflict(CallerError):
+    """The write stands against what is stored; `faults` name the fields, never a stored value."""
+
+    code, category = "KP305", Category.CONFLICT
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, where: str | None = None, faults: tuple[Detail, ...] = ()
+    ) -> None:
+        super().__init__(message, hint=hint, where=where)
+        self.faults = faults
+
+    @property
+    def details(self) -> tuple[Detail, ...]:
+        return self.faults or super().details
+
+
+class StillRunning(CallerError):
+    """The first request with this idempotency key has not ended; its answer can be had later."""
+
+    code, category = "KP307", Category.CONFLICT
+
+
+class Contended(CallerError):
+    """Other transactions came between (a deadlock, or a conflict of serialization): run again, it may succeed."""
+
+    code, category = "KP308", Category.CONFLICT
 
 
 class TooLate(CallerError):
@@ -204,3 +286,9 @@ class EngineLacks(EngineError):
     """The engine cannot do what the model needs; refused at start."""
 
     code = "KP502"
+
+
+class UnknownOutcome(EngineError):
+    """The connection was lost while a write was committed: it is done wholly, or not at all; we cannot know which."""
+
+    code, category = "KP503", Category.UNAVAILABLE

@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Literal, Protocol, TypeAlias
 
 from kingpost.call import Answer, Ask
 from kingpost.model.manifest import Manifest
 from kingpost.query.stages import Allowed, Plan, Rendering
+
+
+class Transaction(Protocol):
+    """Several plans as one: all of it is kept at the end, or nothing. Made by `Store.begin`; one call at a time."""
+
+    async def run(self, ask: Ask) -> Answer:
+        """Run a plan; it sees what ran before it in here."""
+
+    async def lock(self, entity: str, keys: Sequence[tuple[object, ...]], deadline: float, /) -> None:
+        """Lock those of these rows that exist, in the order of their keys, so that transactions cannot deadlock."""
+
+    async def claim(self, scope: str, key: str, deadline: float, /) -> bytes | None:
+        """Take an idempotency key for this transaction; return what was remembered under it, if it was used before.
+
+        Raises StillRunning where another transaction holds it.
+        """
+
+    async def remember(self, scope: str, key: str, record: bytes, keep_s: float, /) -> None:
+        """Keep a record under a claimed key, in this transaction, for `keep_s` seconds."""
+
+    async def sql(self, statement: str, arguments: Sequence[object], deadline: float, /) -> list[dict[str, object]]:
+        """Run a statement of the engine's own language; EngineLacks where there is none."""
+
+
+Isolation: TypeAlias = Literal["read committed", "repeatable read", "serializable"]
 
 
 class Store(Protocol):
@@ -17,7 +43,15 @@ class Store(Protocol):
         """Make the plan of a question: pure, no I/O."""
 
     async def run(self, ask: Ask) -> Answer:
-        """Run a plan by its deadline."""
+        """Run a plan by its deadline; a write is committed when this returns."""
+
+    def begin(
+        self, deadline: float, isolation: Isolation = "read committed", /
+    ) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction: committed where the block ends, rolled back where it raises.
+
+        Raises UnknownOutcome where the connection is lost while committing, Contended where it may be run again.
+        """
 
     async def open(self, manifest: Manifest) -> None:
         """Connect and check that what is stored fits the manifest (DeclarationError if not)."""

@@ -116,8 +116,11 @@ class Part:
 def parts(question: Question, slots: Sequence[SlotSpec], place: str = "rows") -> Iterator[Part]:
     """The question's parts, outermost first."""
     from kingpost.model.expressions import Choose
-    from kingpost.query.stages import Nested, Output, Select
+    from kingpost.query.stages import Change, Nested, Output, Select
 
+    if isinstance(question, Change):
+        yield from () if question.shown is None else parts(question.shown, slots, "shown")
+        return
     members = question.members if isinstance(question, Select) else (*question.keys, *question.aggregates)
     outputs = [(one.name, one.value) for one in members if isinstance(one, Output)]
     masks = [(name, _said(value.condition, slots)) for name, value in outputs if isinstance(value, Choose)]

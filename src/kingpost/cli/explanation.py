@@ -16,7 +16,7 @@ from kingpost.errors import NotOffered
 from kingpost.observe import nobody
 from kingpost.policy.allow import allow
 from kingpost.query.bind import bind
-from kingpost.query.operations import Operation
+from kingpost.query.operations import Operation, Perform, Together
 from kingpost.query.stages import Allowed, Bound, Plan
 from kingpost.query.values import filler
 from kingpost.settings import Settings
@@ -56,6 +56,8 @@ async def explain(app: ServedApp, settings: Settings, request: tuple[str, str], 
     path, _, query = target.partition("?")
     skeleton, values = split(path, query.encode())
     operation, rendering = reader(app.manifest)(skeleton)
+    if isinstance(operation, Perform | Together):
+        raise NotOffered("actions are not explained", offered=("GET",))
     bound = bind(operation, app.manifest)
     allowed = allow(bound, bound.roles & actor.roles, known=actor.known)
     async with AsyncExitStack() as stack:

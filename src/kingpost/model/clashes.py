@@ -6,14 +6,16 @@ from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from kingpost.model.faults import Faults
-from kingpost.model.manifest import Entity
+from kingpost.model.manifest import Action, Entity, Manifest
 from kingpost.model.names import (
+    DEFAULT_VERBS,
     GRAPHQL_SUFFIXES,
     RESERVED_ENTITIES,
     RESERVED_PATHS,
     folded,
     is_pascal,
     is_snake,
+    kebab,
     pascal,
     snake,
     too_long,
@@ -60,6 +62,30 @@ def check_entities(declared: Declared, faults: Faults) -> None:
             other = seen.setdefault((space, name), entity.name)
             if other != entity.name:
                 faults.add(cls, f"{entity.name} and {other} have the same {space}, {said}", hint=_ADVICE[space])
+
+
+def names_of_defaults(manifest: Manifest) -> dict[tuple[str, str], str]:
+    """Names that are taken before a team declares any action, each by its space and folded; with whose they are."""
+    taken = {("path", kebab(path)): "a path of Kingpost's own" for path in RESERVED_PATHS}
+    taken |= {("mutation", folded(name)): "a mutation of Kingpost's own" for name in RESERVED_PATHS}
+    for entity in manifest.entities.values():
+        taken["path", entity.path] = f"the collection of {entity.name}"
+        for verb in DEFAULT_VERBS:
+            taken[entity.name, folded(verb)] = "a default action"
+            taken["mutation", folded(f"{verb}_{snake(entity.name)}")] = f"{verb} of {entity.name} in GraphQL"
+    return taken
+
+
+def names_of_action(action: Action) -> dict[tuple[str, str], str]:
+    """What a team's action takes of those, and how errors call it."""
+    if action.replaces:
+        return {("replaced", f"{action.entity}.{action.name}"): f"{action.entity}.{action.name}"}
+    if action.entity is None:
+        return {("path", kebab(action.name)): f"/{kebab(action.name)}", ("mutation", folded(action.name)): action.name}
+    return {
+        (action.entity, folded(action.name)): f"{action.name} of {action.entity}",
+        ("mutation", folded(f"{action.name}_{snake(action.entity)}")): f"{action.name} of {action.entity}",
+    }
 
 
 _ADVICE: Mapping[str, str] = {

@@ -8,9 +8,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeAlias, TypedDict, TypeVar, Unpack, overload
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    TypeAlias,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
 from kingpost.model.fields import OnDelete as OnDeleteRule
+from kingpost.model.manifest import Isolation
 from kingpost.model.terms import Term
 
 T = TypeVar("T")
@@ -31,9 +44,15 @@ class ManyMarker:
     """The rows of another entity that refer to this one."""
 
 
+@dataclass(frozen=True, slots=True)
+class NewMarker:
+    """The argument is a row that is not there yet: what a caller gives for it."""
+
+
 Key: TypeAlias = Annotated[T, KeyMarker()]
 Ref: TypeAlias = Annotated[T, RefMarker()]
 Many: TypeAlias = Annotated[list[T], ManyMarker()]
+New: TypeAlias = Annotated[T, NewMarker()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +221,51 @@ class Written:
     line: int
 
 
+DefaultVerb: TypeAlias = Literal["create", "update", "upsert", "delete"]
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultAction:
+    """One of the default actions of an entity, as a declaration names it: `Flight.create`."""
+
+    entity: type
+    verb: DefaultVerb
+
+    def __repr__(self) -> str:
+        return f"{self.entity.__name__}.{self.verb}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """Makes `Flight.create` of the class it is asked of."""
+
+    verb: DefaultVerb
+
+    def __get__(self, instance: object, owner: type) -> DefaultAction:
+        return DefaultAction(owner, self.verb)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WrittenAction:
+    """A function that a decorator made an action, what the decorator was given (as yet unchecked), and where."""
+
+    function: Callable[..., object]
+    file: str
+    line: int
+    policy: object = None
+    replaces: object = None
+    on: object = None
+    isolation: Isolation = "read committed"
+    retry: int = 0
+    name: object = None
+
+
 class Table:
     """An entity kept in a table: annotate its fields, and say in `policy` who may.
 
     Without a Key it has `id`, a UUIDv7 that Kingpost makes. `indexes`, `unique` and `check` say what
-    the database keeps fast and true. Class options: see `Options`.
+    the database keeps fast and true. Class options: see `Options`. `create`, `update`, `upsert` and `delete`
+    name the default actions, for a function that replaces one: `@app.action(replaces=Flight.create)`.
     """
 
     if TYPE_CHECKING:
@@ -216,6 +275,10 @@ class Table:
     indexes: ClassVar[Sequence[Index]] = ()
     unique: ClassVar[Sequence[Unique]] = ()
     check: ClassVar[Term | Sequence[Term] | Mapping[str, Term]] = ()
+    create: ClassVar = _Named("create")
+    update: ClassVar = _Named("update")
+    upsert: ClassVar = _Named("upsert")
+    delete: ClassVar = _Named("delete")
     __kingpost__: ClassVar[Written]
 
     def __init_subclass__(cls, **options: Unpack[Options]) -> None:

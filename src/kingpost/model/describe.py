@@ -31,15 +31,19 @@ def manifest_json(manifest: Manifest) -> dict[str, Json]:
     return {**_node(manifest, by_column=False), "functions": sorted(manifest.functions)}
 
 
+LAYOUT = 2
+"""Of what stands beside the entities' tables and columns in every database; raised where that changes."""
+
+
 def storage_hash(manifest: Manifest) -> str:
     """The same for two manifests whose rows are kept in the same tables; hexadecimal SHA-256.
 
-    It covers tables, columns, their types and constraints, keys, indexes, checks and on_delete, by the
+    It covers LAYOUT, tables, columns, their types and constraints, keys, indexes, checks and on_delete, by the
     database's names and whatever order they are declared in; not defaults, policies or computed fields.
     """
     entities = sorted(manifest.entities.values(), key=lambda one: one.table)
     stored = [_table(entity, manifest.entities) for entity in entities]
-    text = json.dumps(stored, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps([LAYOUT, stored], sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

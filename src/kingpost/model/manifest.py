@@ -10,9 +10,13 @@ from typing import Literal, TypeAlias
 from kingpost.errors import UnknownName
 from kingpost.model.expressions import FALSE, TRUE, Expression
 from kingpost.model.fields import Field, Relation
+from kingpost.model.types import Type
 
 Effect: TypeAlias = Literal["read", "write"]
 Result: TypeAlias = Literal["row", "rows", "buckets", "scalar", "nothing"]
+ArgumentKind: TypeAlias = Literal["value", "row", "rows", "new", "new_rows", "changes"]
+SUBJECTS: frozenset[ArgumentKind] = frozenset({"row", "rows", "new", "new_rows"})
+Isolation: TypeAlias = Literal["read committed", "repeatable read", "serializable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +85,41 @@ class Verb:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One argument of a custom action."""
+    """One argument of a custom action.
+
+    Args:
+        name: as the function has it.
+        field: its type, constraints, default and words; of a row, the type of its key (JSON where that has several parts).
+        required: whether a call has to give it.
+        kind: a plain `value`; a `row` or `rows`, given by key and loaded; a `new` row or `new_rows`, given by their
+            values; the `changes` to a row, by field.
+        entity: whose rows, or values of rows, they are.
+    """
 
     name: str
     field: Field
     required: bool = True
+    kind: ArgumentKind = "value"
+    entity: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Returns:
+    """What a custom action's function returns: a row or rows of `entity`, a value of `type`, or nothing."""
+
+    entity: str | None = None
+    type: Type | None = None
+    nullable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Anything that can be asked from outside: an entity's default verb or a team's own function."""
+    """Anything that can be asked from outside: an entity's default verb or a team's own function.
+
+    Of a function, `handler` is its name in `Manifest.functions`; where it `replaces` a default verb, it goes by that
+    name. `on` is what it is done to: one row, a set of rows, or nothing (then `entity` only says whose collection it
+    belongs to, None: the app's). `retry`: how many times more it is run after a serialization failure or deadlock.
+    """
 
     name: str
     entity: str | None
@@ -108,6 +137,14 @@ class Action:
     until: str | None = None
     deprecated: bool = False
     doc: str = ""
+    returns: Returns = Returns()
+    isolation: Isolation = "read committed"
+    retry: int = 0
+
+    @property
+    def subject(self) -> Argument | None:
+        """The argument that is `this` in its policy: the first that is a row, rows, or the values of new ones."""
+        return next((one for one in self.arguments if one.kind in SUBJECTS), None)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -178,6 +215,10 @@ class Manifest:
         if name in self.entities:
             return self.entities[name]
         raise UnknownName(f"there is no entity {name!r}", hint=suggest(name, self.entities))
+
+    def action(self, entity: str | None, name: str) -> Action | None:
+        """The action of that name of an entity, or of the app itself; None where there is none."""
+        return next((one for one in self.actions if (one.entity, one.name) == (entity, name)), None)
 
     def relation(self, source: str, name: str) -> Relation | None:
         """The relation of that name, or None."""

@@ -19,6 +19,9 @@ RESERVED_FIELDS: Mapping[str, str] = MappingProxyType(
         "is a word of the query language",
     )
     | dict.fromkeys(("policy", "indexes", "unique", "check"), "is what a class says about itself")
+    | dict.fromkeys(
+        ("create", "update", "upsert", "delete"), "names a default action of the class: @app.action(replaces=…)"
+    )
     | {"version": "is the row's version, which Kingpost keeps"}
 )
 RESERVED_COLUMNS = frozenset({"version", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
@@ -30,6 +33,8 @@ RESERVED_ENTITIES = frozenset(
     }
 )
 RESERVED_PATHS = frozenset({"batch"})
+# What any entity can be asked by itself, on some protocol; no action of a team has such a name.
+DEFAULT_VERBS = ("get", "list", "aggregate", "create", "update", "upsert", "delete", "batch", "watch")
 # GraphQL's types for an entity beside its own.
 GRAPHQL_SUFFIXES = ("Connection", "Edge", "Where")
 

@@ -71,12 +71,21 @@ def read_constraints(markers: Iterable[object], type_: Type) -> tuple[Constraint
     return tuple(found.values())
 
 
+SHOWN_MAX = 80
+
+
 def violated(value: object, constraints: Iterable[Constraint]) -> str | None:
     """Why the value is not allowed, or None."""
     for constraint in constraints:
         if not _HOLDS[constraint.kind](cast("Decimal", value), cast("Decimal", constraint.value)):
-            return f"{value!r} breaks {describe(constraint)}"
+            return f"{_short(value)} breaks {describe(constraint)}"
     return None
+
+
+def _short(value: object) -> str:
+    """It may be as long as a body."""
+    text = str(value) if isinstance(value, Decimal) else repr(value)
+    return text if len(text) <= SHOWN_MAX else f"{text[: SHOWN_MAX - 1]}…"
 
 
 def describe(constraint: Constraint) -> str:

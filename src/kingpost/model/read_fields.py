@@ -98,7 +98,7 @@ def _field(draft: Draft, member: Member, drafts: Drafts) -> Field:
         _check_key(one)
     if isinstance(member.value, SqlComputed):
         return _sql_field(one, is_key)
-    return replace(one, default=Default("uuid7") if member.implied else _default(member.value, one))
+    return replace(one, default=Default("uuid7") if member.implied else read_default(member.value, one))
 
 
 def _ref_type(member: Member, drafts: Drafts, passed: tuple[type, ...] = ()) -> Type:
@@ -145,7 +145,12 @@ def _sql_field(one: Field, is_key: bool) -> Field:
     return replace(one, computed="sql")
 
 
-def _default(value: object, one: Field) -> Default | None:
+def read_default(value: object, one: Field) -> Default | None:
+    """What the field is where nobody gives it; None where `value` is MISSING.
+
+    Raises:
+        DeclarationError: it does not fit the field.
+    """
     if value is MISSING:
         return None
     if isinstance(value, Term):

@@ -82,9 +82,49 @@ def deleted(where: Expression, entity: Entity, _rules: Rules) -> Expression:
     return both(where, IsNull(Column(entity.fields[entity.soft_delete])))
 
 
+def create(admits: Expression, entity: Entity, rules: Rules) -> Expression:
+    """A new row, as it will be stored."""
+    return both(admits, rules.decided(entity.policy.create, entity))
+
+
+def update(admits: Expression, entity: Entity, rules: Rules) -> Expression:
+    """A row to be changed, as it is and as it will be."""
+    return both(admits, rules.decided(entity.policy.update, entity))
+
+
+def delete(admits: Expression, entity: Entity, rules: Rules) -> Expression:
+    """A row to be deleted, by itself or with what it refers to."""
+    return both(admits, rules.decided(entity.policy.delete, entity))
+
+
+def written(value: Expression, entity: Entity, rules: Rules) -> Expression:
+    """A field that is written: who may not see it in a row may not write it there."""
+    if not isinstance(value, Column):
+        return value
+    visible = rules.visible(entity, value.field.name)
+    if visible == FALSE:
+        raise Forbidden(f"you may not write {value.field.name} of {entity.name}", where=f"/{value.field.name}")
+    return value if visible == TRUE else Choose(visible, value)
+
+
+def reference(where: Expression, entity: Entity, rules: Rules) -> Expression:
+    """The rows that a written Ref may name."""
+    return _readable(where, entity, rules)
+
+
 HOPS: Mapping[str, Hop] = MappingProxyType(
-    {hop.__name__: hop for hop in (row, include, relation_filter, sort, count, aggregate, mask, tenant, deleted)}
+    {
+        hop.__name__: hop
+        for hop in (
+            row, include, relation_filter, sort, count, aggregate, mask, tenant, deleted,
+            create, update, delete, written, reference,
+        )
+    }
+)  # fmt: skip
+SYSTEM: Mapping[str, Hop] = MappingProxyType(
+    {**dict.fromkeys(HOPS, lambda expression, _entity, _rules: expression), "deleted": deleted}
 )
+"""For a team's own code, past every policy: all rows but deleted ones."""
 
 
 def _readable(where: Expression, entity: Entity, rules: Rules) -> Expression:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kingpost.model.expressions import (
     FALSE,
@@ -12,6 +12,7 @@ from kingpost.model.expressions import (
     Expression,
     FromCall,
     HasRole,
+    IsNull,
     Not,
     Or,
     Quantified,
@@ -38,13 +39,13 @@ class Rules:
 
     def readable(self, entity: Entity) -> Expression:
         """Which rows of `entity` the caller may read."""
-        return self._decide(entity.policy.read, entity)
+        return self.decided(entity.policy.read, entity)
 
     def visible(self, entity: Entity, name: str) -> Expression:
         """In which rows the caller may see the field: its own rule, or for a computed one its inputs'."""
         rule = entity.policy.fields.get(name)
         if rule is not None:
-            return self._decide(rule, entity)
+            return self.decided(rule, entity)
         computed = entity.computed.get(name)
         if computed is None:
             return TRUE
@@ -71,7 +72,7 @@ class Rules:
                 conditions.append(FALSE)
         return node
 
-    def _decide(self, rule: Expression, entity: Entity) -> Expression:
+    def decided(self, rule: Expression, entity: Entity) -> Expression:
         """Settle roles, fold what follows, write out computed fields, give what is taken from the call its slots."""
         return rewrite(expanded(rule, entity, self.manifest.entities), self._settle)
 
@@ -87,5 +88,11 @@ class Rules:
                 return either(*parts)
             case Not(inner):
                 return negate(inner)
+            case Through() | Quantified():
+                return replace(node, where=self._kept(self.manifest.entities[node.relation.target]))
             case _:
                 return node
+
+    def _kept(self, entity: Entity) -> Expression | None:
+        """A rule does not see what was softly deleted: a membership that is gone lets nobody in."""
+        return None if entity.soft_delete is None else IsNull(Column(entity.fields[entity.soft_delete]))

@@ -13,14 +13,14 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import TypeAlias
-from uuid import UUID, SafeUUID
+from uuid import UUID
 
 import msgspec
 
 from kingpost.errors import Mistyped
 from kingpost.model.manifest import suggest
 from kingpost.model.types import INT_MAX, INT_MIN, Scalar, Type
-from kingpost.query.times import to_date, to_datetime, to_duration, to_time
+from kingpost.query.times import instant_of, to_date, to_datetime, to_duration, to_time
 
 ITEMS_MAX = 500
 DIGITS_MAX = 1_000
@@ -31,13 +31,16 @@ Coercer: TypeAlias = Callable[[object], object]
 
 _FLOAT = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,4})?")
 _DECIMAL = re.compile(r"-?[0-9]{1,1000}(\.[0-9]{1,1000})?([eE][+-]?[0-9]{1,4})?")
-_new, _set = object.__new__, object.__setattr__
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_read_uuid = msgspec.json.Decoder(UUID).decode
 _ITEM = re.compile(r'"((?:[^"]|"")*)"|([^",]*)')
 
 
 class Refused(ValueError):
     """What was expected instead, in words; `coercer` says of what."""
+
+
+NOT_FITTING = (Mistyped, ValueError, TypeError, ArithmeticError)
+"""What a `converter` raises for what does not fit; Refused is a ValueError."""
 
 
 @lru_cache(maxsize=4_096)
@@ -62,6 +65,17 @@ def coercer(type_: Type, timezone: str, *, many: bool = False, json_text: bool =
         convert = _listed(convert, split)
         split = False
     return convert
+
+
+def converter(type_: Type, timezone: str, *, many: bool = False) -> Coercer:
+    """As `coercer`, and quicker, but what does not fit is any of NOT_FITTING: ask `coercer` for the words.
+
+    Args:
+        type_, timezone, many: as of `coercer`.
+    """
+    if type_.array or many:
+        return coercer(type_, timezone, many=many)
+    return _scalar(type_, timezone, json_text=True)
 
 
 def shown(value: object) -> str:
@@ -181,7 +195,7 @@ def _scalar(type_: Type, timezone: str, json_text: bool) -> Coercer:
         case Scalar.TEXT if type_.choices:
             return _choice(type_.choices)
         case Scalar.DATETIME:
-            return lambda value: to_datetime(value, timezone)
+            return lambda value: (instant_of if type(value) is str else to_datetime)(value, timezone)
         case Scalar.JSON:
             return _json if json_text else check_json_value
         case scalar:
@@ -217,6 +231,8 @@ def _choice(choices: tuple[str, ...]) -> Coercer:
 
 
 def _int(value: object) -> object:
+    if type(value) is str and len(value) < 19 and value.isascii() and value.isdigit():
+        return int(value)
     if isinstance(value, str) and len(value) <= DIGITS_MAX and value.isascii() and value.removeprefix("-").isdigit():
         value = int(value)
     if type(value) is not int:
@@ -272,12 +288,8 @@ def _bool(value: object) -> object:
 def _uuid(value: object) -> object:
     if isinstance(value, UUID):
         return value
-    if isinstance(value, str) and _UUID.fullmatch(value):
-        # As UUID(int=…) does, less its checks of what the pattern has just checked: half the time.
-        made = _new(UUID)
-        _set(made, "int", int(value.replace("-", ""), 16))
-        _set(made, "is_safe", SafeUUID.unknown)
-        return made
+    if isinstance(value, str) and len(value) == 36:  # without hyphens it would be read too
+        return _read_uuid(f'"{value}"')
     raise Refused
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TypeAlias, TypeVar
 
@@ -13,7 +14,7 @@ from kingpost.errors import EngineFailed
 from kingpost.model.manifest import Manifest
 from kingpost.query.coerce import coercer
 from kingpost.query.rendering import rendered
-from kingpost.query.stages import Derivation, Derived, Nested, Question, Rendering, Select
+from kingpost.query.stages import Change, Derivation, Derived, Nested, Question, Rendering, Select
 
 A = TypeVar("A", bound=Struct)
 MASK = "?"
@@ -25,7 +26,11 @@ _array = msgspec.json.Decoder(list[Raw])
 
 def derived(question: Question, rendering: Rendering) -> Derivation | None:
     """What a store's plan must carry so that `derive` finds its way; None where Python adds nothing."""
-    return Derivation(question, rendering) if isinstance(question, Select) and _adds(question) else None
+    select = question.shown if isinstance(question, Change) else question
+    if not isinstance(select, Select) or not _adds(select):
+        return None
+    many = isinstance(question, Change) and question.rows is not None
+    return Derivation(replace(select, single=False) if many else select, rendering)
 
 
 def need_name(member: str, need: str) -> str:

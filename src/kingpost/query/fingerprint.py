@@ -6,10 +6,10 @@ import re
 from dataclasses import replace
 from hashlib import blake2b
 
-from kingpost.query.operations import Group, Operation, Read
+from kingpost.query.operations import Group, Read
 
 
-def fingerprint(operation: Operation, at: str = "") -> str:
+def fingerprint(operation: Read | Group, at: str = "") -> str:
     """Twelve hex digits of the operation's shape, without its page and without slot numbers.
 
     Args:
@@ -20,7 +20,7 @@ def fingerprint(operation: Operation, at: str = "") -> str:
     return blake2b(shape.encode(), digest_size=6).hexdigest()
 
 
-def _without_page(operation: Operation) -> Operation:
+def _without_page(operation: Read | Group) -> Read | Group:
     if isinstance(operation, Group):
         return replace(operation, cursor=None, limit=None)
     includes = tuple(replace(one, read=_read_without_page(one.read)) for one in operation.includes)

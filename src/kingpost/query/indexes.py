@@ -18,14 +18,14 @@ from kingpost.model.expressions import (
 )
 from kingpost.model.manifest import Entity
 from kingpost.model.resolve import Scope
-from kingpost.query.operations import Group, Operation
+from kingpost.query.operations import Group, Read
 from kingpost.query.order import bind_sort
 from kingpost.query.stages import Rows, Scan
 
 _SERVED = frozenset({"eq", "in", "gt", "gte", "lt", "lte"})
 
 
-def unserved(operation: Operation, source: Rows, scope: Scope) -> Scan | None:
+def unserved(operation: Read | Group, source: Rows, scope: Scope) -> Scan | None:
     """None where an index serves `operation`, else the Scan it would be.
 
     One top-level filter, or an explicit sort, has to lead an index; further filters refine it. With
@@ -61,7 +61,7 @@ def _filter_served(where: Expression, entity: Entity, scope: Scope) -> bool:
             return False
 
 
-def _sort_served(operation: Operation, scope: Scope) -> bool:
+def _sort_served(operation: Read | Group, scope: Scope) -> bool:
     first = bind_sort(operation.sort, scope)[0]
     if not isinstance(first.value, Column):
         return False
@@ -81,7 +81,7 @@ def _leads(entity: Entity, name: str) -> bool:
     return name in leading or entity.key[0] == name
 
 
-def _scan(operation: Operation, source: Rows, scope: Scope) -> Scan:
+def _scan(operation: Read | Group, source: Rows, scope: Scope) -> Scan:
     entity = source.entity
     of, name = _wanted(operation, source, scope)
     return Scan(
@@ -92,7 +92,7 @@ def _scan(operation: Operation, source: Rows, scope: Scope) -> Scan:
     )
 
 
-def _wanted(operation: Operation, source: Rows, scope: Scope) -> tuple[str, str]:
+def _wanted(operation: Read | Group, source: Rows, scope: Scope) -> tuple[str, str]:
     """The entity and field whose index would help first."""
     if isinstance(operation, Group) and source.where == TRUE:
         return source.entity.name, operation.by[0].path[0]

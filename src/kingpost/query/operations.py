@@ -13,6 +13,8 @@ from kingpost.model.expressions import TRUE, Aggregation, Expression, Name, Slot
 
 LIMIT_DEFAULT = 20
 LIMIT_MAX = 1_000
+ROWS_WRITTEN_MAX = 1_000
+"""So many rows one request may create at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +83,92 @@ class Group:
     cursor: Cursor | None = None
 
 
-Operation: TypeAlias = Read | Group
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A field that the caller gives, and the Slot of its value; in a bulk create that is a column, one for each row."""
+
+    field: str
+    value: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """A new row; with `rows`, the Slot of how many there are, each given value is a column. `shown`: what is answered."""
+
+    entity: str
+    given: tuple[Given, ...]
+    shown: Read
+    rows: Slot | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Change the row with this key, or without one all rows that satisfy `where`.
+
+    `version`: the Slot of the version it must have, where the caller says. `shown` is None where rows are only counted.
+    """
+
+    entity: str
+    given: tuple[Given, ...]
+    key: tuple[Slot, ...] | None = None
+    where: Expression = TRUE
+    version: Slot | None = None
+    shown: Read | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upsert:
+    """Put a row at this key: a new one, or in place of the one there; with `new_only` never in its place."""
+
+    entity: str
+    given: tuple[Given, ...]
+    key: tuple[Slot, ...]
+    shown: Read
+    version: Slot | None = None
+    new_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete the row with this key, or without one all rows that satisfy `where`; `version` as in Update."""
+
+    entity: str
+    key: tuple[Slot, ...] | None = None
+    where: Expression = TRUE
+    version: Slot | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Lock the row with this key until the transaction ends, for whom `policy`, an action's, admits."""
+
+    entity: str
+    key: tuple[Slot, ...]
+    policy: Expression
+    shown: Read
+    version: Slot | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Perform:
+    """Run an action of the team's own, of `entity` or of the app itself.
+
+    `key` has the Slots of the row it is asked on; `arguments` is that of the decoded object with the others.
+    """
+
+    action: str
+    arguments: Slot
+    key: tuple[Slot, ...] = ()
+    entity: str | None = None
+    version: Slot | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Several writes as one: all of them are done, or none. The call's values are its Parts, in order."""
+
+
+Write: TypeAlias = Create | Update | Upsert | Delete | Hold
+Single: TypeAlias = Read | Group | Write
+"""What a store answers by itself."""
+Operation: TypeAlias = Single | Perform | Together

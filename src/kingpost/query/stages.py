@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from kingpost.errors import Detail
 from kingpost.model.expressions import TRUE, Expression, Slot
-from kingpost.model.fields import Relation
+from kingpost.model.fields import Field, OnDelete, Relation
 from kingpost.model.manifest import Entity, Manifest
 from kingpost.model.types import Type
 
@@ -25,9 +26,12 @@ class SlotSpec:
     `equals`: what a value must be, as the fingerprint of a cursor must be the question's.
     `required`: a missing or mistyped claim refuses the call (a tenant) instead of being null.
     `where` names the parameter in errors.
+    `stored`: the value is to be kept in this field, whose constraints and nullness it has to meet; with source
+    `default` it is what the field holds when nobody says. `column`: one such value for each new row, in a list.
+    `same`: the number of the slot whose value it must equal, as a key in a body must be that of the path.
     """
 
-    source: Literal["value", "me", "call", "fixed"]
+    source: Literal["value", "me", "call", "fixed", "default"]
     type: Type
     index: int = 0
     name: str = ""
@@ -38,6 +42,9 @@ class SlotSpec:
     value: object = None
     equals: str | None = None
     required: bool = False
+    stored: Field | None = None
+    column: bool = False
+    same: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +149,108 @@ class Buckets:
     fingerprint: str = ""
 
 
-Question: TypeAlias = Select | Buckets
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """A stored field, and what a write puts into it; `given` when the caller named it."""
+
+    field: Field
+    value: Slot
+    given: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A Ref that a write fills: the row it names, unless null, has to exist and to satisfy `where`."""
+
+    relation: Relation
+    target: Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """What a deletion means for the rows of `relation.source` that refer to what is deleted.
+
+    Args:
+        relation: their Ref.
+        rule: restrict (they must not exist), cascade (they go too), null (their Ref is emptied).
+        entity: what they are.
+        admits: with cascade, what each of them has to satisfy, or nothing is deleted.
+        then: what follows from their own deletion; None: the same again as `entity` already stands further up.
+    """
+
+    relation: Relation
+    rule: OnDelete
+    entity: Entity
+    admits: Expression = TRUE
+    then: tuple[Consequence, ...] | None = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """New rows. `assigned` has every stored field; `admits` is asked of each new row, as it will be stored."""
+
+    assigned: tuple[Assigned, ...]
+    admits: Expression = TRUE
+    references: tuple[Reference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Alteration:
+    """Changes of stored rows: `before` is asked of a row as it is, `after` as it will be. Both must be true.
+
+    Without anything assigned the row is only locked. `policy` is an action's own, in place of the entity's for updates.
+    """
+
+    assigned: tuple[Assigned, ...]
+    before: Expression = TRUE
+    after: Expression = TRUE
+    references: tuple[Reference, ...] = ()
+    policy: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A deletion: `before` is asked of each row; `stamp` marks a row as deleted instead of taking it away."""
+
+    before: Expression = TRUE
+    stamp: tuple[Assigned, ...] = ()
+    consequences: tuple[Consequence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A write of one entity's rows.
+
+    Args:
+        entity: whose.
+        target: the stored rows it is about, as far as the caller may read them; None for new rows only.
+        single: it is about the one row with a key: then a row that is not there, may not be changed or has another
+            version is told of. Else it takes the rows of `target` that `before` admits, at most `rows_max` of them,
+            and one that `after` or a reference does not admit refuses all.
+        creation: what it creates, for create and upsert. With both, the row at the key is altered where there is one.
+        rows: how many rows are created, from columns; None: one.
+        alteration: what it changes.
+        removal: that it deletes.
+        version: which version the row has to have.
+        shown: what is answered of a written row; its `source.where` is asked of the row as it is now, and where it
+            is not true nothing is shown. None: rows are counted.
+        fingerprint: unused by writes; as for other questions.
+    """
+
+    entity: Entity
+    target: Rows | None = None
+    single: bool = True
+    creation: Creation | None = None
+    rows: Slot | None = None
+    alteration: Alteration | None = None
+    removal: Removal | None = None
+    version: Slot | None = None
+    shown: Select | None = None
+    rows_max: int = 1
+    fingerprint: str = ""
+
+
+Question: TypeAlias = Select | Buckets | Change
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +273,10 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """Every name exists, every slot has its type. `roles` are those the policies on the way name."""
+    """Every name exists, every slot has its type. `roles` are those the policies on the way name.
+
+    `faults` are those of a body's shape: they are told together with those of its values, once the caller may at all.
+    """
 
     question: Question
     slots: tuple[SlotSpec, ...]
@@ -173,11 +284,12 @@ class Bound:
     roles: frozenset[str]
     cost: Cost
     scan: Scan | None = None
+    faults: tuple[Detail, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """Narrowed to what a caller with these roles may see."""
+    """Narrowed to what a caller with these roles may see and change."""
 
     question: Question
     slots: tuple[SlotSpec, ...]
@@ -224,7 +336,7 @@ class Plan:
     program: object
     slots: tuple[SlotSpec, ...]
     order: tuple[int, ...]
-    result: Literal["row", "rows", "buckets"]
+    result: Literal["row", "rows", "buckets", "change"]
     cost: Cost
     fingerprint: str
     backward: bool = False

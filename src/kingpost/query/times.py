@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from datetime import timezone as fixed
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -42,6 +43,10 @@ def to_datetime(value: object, timezone: str) -> datetime:
     else:
         zoned = _usual(value, timezone) or _datetime(_matched(_DATETIME_TEXT, value), timezone)
     return zoned if zoned.tzinfo is UTC else zoned.astimezone(UTC)
+
+
+# The same few days are asked for over and over. Only what is an instant is kept, and that is no longer than 32 letters.
+instant_of = lru_cache(maxsize=1_024)(to_datetime)
 
 
 def to_date(value: object) -> date:

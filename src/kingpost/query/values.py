@@ -6,16 +6,14 @@ Everything that depends on the plan alone is settled once, by `filler`; each cal
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeAlias
+from operator import itemgetter
+from typing import Protocol, TypeAlias, cast
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
-
 from kingpost.errors import Detail, Forbidden, Malformed, Mistyped, TooDear, Unauthenticated
-from kingpost.model.types import Scalar
-from kingpost.query.coerce import Coercer, coercer, shown
+from kingpost.model.types import INT_MAX, INT_MIN, Scalar
+from kingpost.query.coerce import NOT_FITTING, Coercer, coercer, converter, shown
 from kingpost.query.stages import Cost, Plan, SlotSpec
 
 COST_ROWS_MAX = 100_000
@@ -35,37 +33,13 @@ class Asker(Protocol):
     def claims(self) -> Mapping[str, object]: ...
 
 
-class _Setting(Struct, frozen=True):
-    """What of the call itself a slot may take; made for each call, so a struct as in `call.py`."""
-
-    asker: Asker
-    now: datetime
-    address: str
-    host: str
+# What a slot takes of the call itself: of the asker, the time, the address and the host.
+_Taken: TypeAlias = Callable[[Asker, datetime, str, str], object]
+_Arranged: TypeAlias = Callable[[list[object]], tuple[object, ...]]
 
 
-_Taken: TypeAlias = Callable[[_Setting], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Filler:
-    """A plan's slots, ready to be filled; made by `filler`.
-
-    Args:
-        order: which slots the store is handed; None where it is handed all of them as they stand.
-        blank: what each slot holds before the call's values come: a fixed value, else None.
-        values: slot number, index into the call's values, and the function that coerces it.
-        taken: slot number and the function that takes it from the call.
-        cost: the question's cost where it could exceed `cost_rows_max`, else None.
-    """
-
-    specs: tuple[SlotSpec, ...]
-    order: tuple[int, ...] | None
-    blank: tuple[object, ...]
-    values: tuple[tuple[int, int, Coercer], ...]
-    taken: tuple[tuple[int, _Taken], ...]
-    cost: Cost | None
-    cost_rows_max: int
+class Filler(Protocol):
+    """Fills a plan's slots; made by `filler`."""
 
     def __call__(
         self, values: Sequence[object], asker: Asker, now: datetime, address: str = "", host: str = ""
@@ -78,82 +52,94 @@ class Filler:
             TooDear: the limits together ask for too many rows.
             Unauthenticated, Forbidden: the caller lacks a claim without which nothing may be asked.
         """
-        slots = list(self.blank)
-        try:
-            for number, index, coerce in self.values:
-                slots[number] = coerce(values[index])
-        except Mistyped:
-            raise self._refusal(values) from None
-        if self.taken:
-            setting = _Setting(asker, now, address, host)
-            for number, take in self.taken:
-                slots[number] = take(setting)
-        if self.cost is not None:
-            self._check_cost(self.cost, slots)
-        return tuple(slots) if self.order is None else tuple([slots[number] for number in self.order])
-
-    def _refusal(self, values: Sequence[object]) -> Mistyped | Malformed:
-        """Every fault of the call's values; looked for only once there is one."""
-        faults: list[Detail] = []
-        for number, index, coerce in self.values:
-            where = self.specs[number].where
-            try:
-                coerce(values[index])
-            except Mistyped as fault:
-                if self.specs[number].equals is not None:
-                    return Malformed("this cursor was made for another question", hint=_CURSOR_HINT, where=where)
-                if _is_cursor(where):
-                    return Malformed("this is not a cursor we gave out", hint=_CURSOR_HINT, where=where)
-                faults.append(Detail(where, str(fault), Mistyped.code))
-        message = "; ".join(f"{fault.where}: {fault.message}" for fault in faults[:5])
-        return Mistyped(message, where=faults[0].where if faults else None, faults=tuple(faults))
-
-    def _check_cost(self, cost: Cost, slots: Sequence[object]) -> None:
-        rows = _rows(cost, lambda number: _as_int(slots[number]))
-        if rows > self.cost_rows_max:
-            limits = ", ".join(sorted({self.specs[number].where for number in _limits(cost)}))
-            raise TooDear(
-                f"this asks for up to {rows:,} rows, {self.cost_rows_max:,} are allowed", hint=f"lower {limits}"
-            )
 
 
 def filler(plan: Plan, timezone: str, cost_rows_max: int = COST_ROWS_MAX) -> Filler:
-    """What fills the slots of `plan`.
+    """What fills the slots of `plan`. All that can be known of a slot before there is a call is found out here.
 
     Args:
         plan: of a store's compile.
         timezone: where datetimes without an offset are meant.
         cost_rows_max: how many rows one call may ask for, all nested pages counted.
     """
-    specs = tuple(enumerate(plan.slots))
-    worst = _rows(plan.cost, lambda number: _largest(plan.slots[number]))
-    everything = plan.order == tuple(range(len(plan.slots)))
-    return Filler(
-        specs=plan.slots,
-        order=None if everything else plan.order,
-        blank=tuple(spec.value for spec in plan.slots),
-        values=tuple((n, spec.index, _value(spec, timezone)) for n, spec in specs if spec.source == "value"),
-        taken=tuple((n, _take(spec, timezone)) for n, spec in specs if spec.source in ("me", "call")),
-        cost=plan.cost if worst > cost_rows_max else None,
-        cost_rows_max=cost_rows_max,
-    )
+    specs = plan.slots
+    blank = [spec.value for spec in specs]
+    given = [
+        (number, spec.index, _value(spec, converter(spec.type, timezone, many=spec.many)))
+        for number, spec in enumerate(specs)
+        if spec.source == "value"
+    ]
+    taken = [(number, _take(spec, timezone)) for number, spec in enumerate(specs) if spec.source in ("me", "call")]
+    arranged = _arranged(plan.order, len(specs))
+    may_be_too_dear = _rows(plan.cost, lambda number: _largest(specs[number])) > cost_rows_max
+
+    # A function and no object with a __call__: each call of one takes a call more.
+    def fill(
+        values: Sequence[object], asker: Asker, now: datetime, address: str = "", host: str = ""
+    ) -> tuple[object, ...]:
+        slots = blank.copy()
+        try:
+            for number, index, convert in given:
+                slots[number] = convert(values[index])
+        except NOT_FITTING:
+            raise _refusal(values, specs, timezone) from None
+        for number, take in taken:
+            slots[number] = take(asker, now, address, host)
+        if may_be_too_dear:
+            _check_cost(plan.cost, slots, specs, cost_rows_max)
+        return arranged(slots)
+
+    return fill
 
 
-def _value(spec: SlotSpec, timezone: str) -> Coercer:
-    coerce = coercer(spec.type, timezone, many=spec.many)
+def _refusal(values: Sequence[object], specs: Sequence[SlotSpec], timezone: str) -> Mistyped | Malformed:
+    """Every fault of the call's values, in words; looked for only once there is one."""
+    faults: list[Detail] = []
+    for spec in specs:
+        if spec.source != "value":
+            continue
+        try:
+            _value(spec, coercer(spec.type, timezone, many=spec.many))(values[spec.index])
+        except Mistyped as fault:
+            if spec.equals is not None:
+                return Malformed("this cursor was made for another question", hint=_CURSOR_HINT, where=spec.where)
+            if _is_cursor(spec.where):
+                return Malformed("this is not a cursor we gave out", hint=_CURSOR_HINT, where=spec.where)
+            faults.append(Detail(spec.where, str(fault), Mistyped.code))
+    message = "; ".join(f"{fault.where}: {fault.message}" for fault in faults[:5])
+    return Mistyped(message, where=faults[0].where if faults else None, faults=tuple(faults))
+
+
+def _check_cost(cost: Cost, slots: Sequence[object], specs: Sequence[SlotSpec], rows_max: int) -> None:
+    rows = _rows(cost, lambda number: _as_int(slots[number]))
+    if rows > rows_max:
+        limits = ", ".join(sorted({specs[number].where for number in _limits(cost)}))
+        raise TooDear(f"this asks for up to {rows:,} rows, {rows_max:,} are allowed", hint=f"lower {limits}")
+
+
+def _arranged(order: tuple[int, ...], slots: int) -> _Arranged:
+    if order == tuple(range(slots)):
+        return tuple
+    # An itemgetter of one item does not make a tuple.
+    return itemgetter(*order) if len(order) > 1 else lambda slots: tuple([slots[number] for number in order])
+
+
+def _value(spec: SlotSpec, coerce: Coercer) -> Coercer:
     if spec.equals is not None:
         return _exactly(spec.equals)
     if spec.minimum is None and spec.maximum is None:
         return coerce
-    low, high = spec.minimum, spec.maximum
+    low = INT_MIN if spec.minimum is None else spec.minimum
+    high = INT_MAX if spec.maximum is None else spec.maximum
+    whole = cast("Callable[[object], int]", coerce)
 
     def bounded(value: object) -> object:
-        number = _as_int(coerce(value))
-        if low is not None and number < low:
+        number = whole(value)
+        if low <= number <= high:
+            return number
+        if number < low:
             raise Mistyped(f"{shown(number)} is less than {low}, the least allowed")
-        if high is not None and number > high:
-            raise Mistyped(f"{shown(number)} is more than {high}, the most allowed")
-        return number
+        raise Mistyped(f"{shown(number)} is more than {high}, the most allowed")
 
     return bounded
 
@@ -170,18 +156,18 @@ def _exactly(wanted: str) -> Coercer:
 def _take(spec: SlotSpec, timezone: str) -> _Taken:
     if spec.source == "call":
         return _from_call(spec, timezone)
-    coerce, name = coercer(spec.type, timezone, many=spec.many), spec.name
+    convert, name, required = converter(spec.type, timezone, many=spec.many), spec.name, spec.required
     listed, plain = spec.many or spec.type.array, spec.name not in ("id", "roles")
 
-    def claim(setting: _Setting) -> object:
-        given = setting.asker.claims.get(name) if plain else _own(setting.asker, name)
+    def claim(asker: Asker, _at: datetime, _address: str, _host: str) -> object:
+        given = asker.claims.get(name) if plain else _own(asker, name)
         if isinstance(given, (list, tuple)) == listed:
             try:
-                return coerce(given)
-            except Mistyped:
+                return convert(given)
+            except NOT_FITTING:
                 given = None  # a claim that does not fit is no claim, and the policy denies
-        if spec.required:
-            raise _lacking(setting.asker, name)
+        if required:
+            raise _lacking(asker, name)
         return None
 
     return claim
@@ -206,9 +192,9 @@ def _from_call(spec: SlotSpec, timezone: str) -> _Taken:
         raise TypeError(f"a call has no {spec.name!r}: it has now, address and host")
     coerce, of_address = coercer(spec.type, timezone), spec.name == "address"
 
-    def text(setting: _Setting) -> object:
+    def text(_asker: Asker, _at: datetime, address: str, host: str) -> object:
         try:
-            return coerce(setting.address if of_address else setting.host)
+            return coerce(address if of_address else host)
         except Mistyped:
             return None
 
@@ -218,10 +204,10 @@ def _from_call(spec: SlotSpec, timezone: str) -> _Taken:
 def _now(scalar: Scalar, timezone: str) -> _Taken:
     """`now`, or today and the time of day in the app's timezone."""
     if scalar is Scalar.DATE:
-        return lambda setting: setting.now.astimezone(ZoneInfo(timezone)).date()
+        return lambda asker, now, address, host: now.astimezone(ZoneInfo(timezone)).date()
     if scalar is Scalar.TIME:
-        return lambda setting: setting.now.astimezone(ZoneInfo(timezone)).time()
-    return lambda setting: setting.now
+        return lambda asker, now, address, host: now.astimezone(ZoneInfo(timezone)).time()
+    return lambda asker, now, address, host: now
 
 
 def _rows(cost: Cost, value: Callable[[int], int]) -> int:

@@ -16,7 +16,7 @@ from kingpost.model.expressions import Column, Compare, Comparison, Constant, Ex
 from kingpost.model.manifest import Entity, Manifest
 from kingpost.ports import Store
 from kingpost.query.bind import bind
-from kingpost.query.operations import Cursor, Operation, Order, Read
+from kingpost.query.operations import Cursor, Order, Read, Single
 from kingpost.query.stages import PLAIN, Allowed, Member, Nested, Output, Plan, Question, Rendering, Select
 from kingpost.query.values import filler
 from kingpost.store.conformance.model import SAMPLES, SHELVES, manifest
@@ -48,7 +48,7 @@ class Library:
 
     async def ask(
         self,
-        operation: Operation,
+        operation: Single,
         *values: object,
         narrow: Narrow | None = None,
         rendering: Rendering = PLAIN,
