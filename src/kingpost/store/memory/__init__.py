@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from kingpost.call import Answer, Ask
 from kingpost.errors import DeclarationError, EngineUnavailable
 from kingpost.model.defaults import TimeOrderedIds, filled
 from kingpost.model.manifest import Manifest
+from kingpost.ports import Isolation
 from kingpost.query.stages import Allowed, Plan, Rendering
 from kingpost.store.memory.compile import compile as compile_plan
 from kingpost.store.memory.load import loaded
 from kingpost.store.memory.run import run
 from kingpost.store.memory.tables import Tables
+from kingpost.store.memory.transactions import Keys, MemoryTransaction, held
 
 __all__ = ["MemoryStore"]
 
@@ -22,11 +26,13 @@ __all__ = ["MemoryStore"]
 class MemoryStore:
     """Keeps everything in this process and forgets it at the end. For tests; it scans every row, always."""
 
-    __slots__ = ("_closed", "_new_id", "_tables")
+    __slots__ = ("_closed", "_keys", "_lock", "_new_id", "_tables")
 
     def __init__(self) -> None:
         self._tables: Tables | None = None
         self._closed = False
+        self._lock = asyncio.Lock()
+        self._keys = Keys()
         self._new_id = TimeOrderedIds(os.urandom)
 
     def compile(self, allowed: Allowed, rendering: Rendering) -> Plan:
@@ -40,7 +46,28 @@ class MemoryStore:
             TooLate: the deadline passed.
             EngineUnavailable: the store is closed, or was never opened.
         """
-        return run(ask, self._open_tables())
+        if ask.plan.result != "change":
+            return run(ask, self._open_tables())
+        async with self.begin(ask.deadline) as transaction:
+            return await transaction.run(ask)
+
+    @asynccontextmanager
+    async def begin(
+        self, deadline: float, _isolation: Isolation = "read committed"
+    ) -> AsyncIterator[MemoryTransaction]:
+        """A transaction, alone with all writes while it lasts: stricter than any isolation that can be asked for.
+
+        Raises:
+            EngineUnavailable: others took all the time there was, or the store is closed.
+        """
+        async with held(self._lock, deadline):
+            transaction = MemoryTransaction(self._open_tables(), self._keys)
+            try:
+                yield transaction
+                transaction.commit()
+                self._tables = transaction.tables
+            finally:
+                transaction.release()
 
     async def open(self, manifest: Manifest) -> None:
         """Serve `manifest`; a store that keeps nothing yet makes its empty tables.

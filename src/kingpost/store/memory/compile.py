@@ -3,138 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
-from kingpost.model.expressions import Aggregated, Aggregation, Expression, walk
-from kingpost.model.fields import Relation
+from kingpost.model.expressions import Aggregated, Expression, walk
 from kingpost.model.resolve import type_of
-from kingpost.model.types import BOOL, Type
+from kingpost.model.types import BOOL
 from kingpost.query.derive import derived, need_name
 from kingpost.query.evaluate import Meaning, Row, bucket_key, meaning
-from kingpost.query.rendering import Renderer, renderer
+from kingpost.query.rendering import renderer
 from kingpost.query.stages import (
     Allowed,
     Buckets,
+    Change,
     Derived,
     Nested,
     Output,
     Page,
     Plan,
+    Question,
     Rendering,
     Rows,
     Select,
+    SlotSpec,
     SortKey,
 )
+from kingpost.store.memory.compile_change import Changing, changing
+from kingpost.store.memory.plans import Bucketing, Counting, Links, Nest, Ordering, Selecting, Value, Walk
 
-
-@dataclass(frozen=True, slots=True)
-class Walk:
-    """The rows of an entity that `admits`."""
-
-    entity: str
-    admits: Meaning
-
-
-@dataclass(frozen=True, slots=True)
-class Ordering:
-    """A total order, and the part of it that is asked for; `limit` and `start` are slot numbers."""
-
-    keys: tuple[Meaning, ...]
-    renderers: tuple[Renderer, ...]
-    descending: tuple[bool, ...]
-    limit: int | None
-    start: tuple[int | None, ...] | None
-    backward: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """One value of a row's object."""
-
-    name: str
-    value: Meaning
-    render: Renderer
-
-
-@dataclass(frozen=True, slots=True)
-class Links:
-    """The rows between the ends of a many-to-many relation: `local` here, `back` and `onward` there, `remote` beyond."""
-
-    walk: Walk
-    relation: Relation
-    back: str
-    onward: str
-
-
-@dataclass(frozen=True, slots=True)
-class Nest:
-    """Related rows in a row's object; `after` is where the cursor of a Many's next page stands."""
-
-    name: str
-    after: str
-    relation: Relation
-    visible: Meaning
-    select: Selecting
-    links: Links | None
-
-
-@dataclass(frozen=True, slots=True)
-class Selecting:
-    """A Select, ready to run."""
-
-    walk: Walk
-    members: tuple[Value | Nest, ...]
-    ordering: Ordering
-    single: bool
-    counted: Walk | None
-    fingerprint: str
-
-
-@dataclass(frozen=True, slots=True)
-class Counting:
-    """One aggregate: where the bucket keeps it, and over what; without `inner`, it counts the rows."""
-
-    key: str
-    function: Aggregation
-    of: Type
-    inner: Meaning | None
-
-
-@dataclass(frozen=True, slots=True)
-class Bucketing:
-    """A Buckets, ready to run. `keys` are of the rows; `outputs`, `having` and `ordering` are of the buckets."""
-
-    walk: Walk
-    keys: tuple[tuple[str, Meaning, Type], ...]
-    countings: tuple[Counting, ...]
-    outputs: tuple[Value, ...]
-    having: Meaning
-    ordering: Ordering
-
-
-Program: TypeAlias = Selecting | Bucketing
+Program: TypeAlias = Selecting | Bucketing | Changing
 
 
 def compile(allowed: Allowed, rendering: Rendering) -> Plan:
     """Make the plan of a question: pure, and the only maker of this store's plans."""
     question = allowed.question
-    page = question.page
-    if isinstance(question, Select):
-        program: Program = _selecting(question, rendering)
-    else:
-        program = _bucketing(question, rendering)
+    page = None if isinstance(question, Change) else question.page
     return Plan(
-        program=program,
+        program=_program(question, allowed.slots, rendering),
         slots=allowed.slots,
         order=tuple(range(len(allowed.slots))),
-        result="buckets" if isinstance(question, Buckets) else "row" if question.single else "rows",
+        result=_result(question),
         cost=allowed.cost,
         fingerprint=question.fingerprint,
         backward=page is not None and page.backward,
         scan=allowed.scan,
         derived=derived(question, rendering),
     )
+
+
+def _program(question: Question, slots: tuple[SlotSpec, ...], rendering: Rendering) -> Program:
+    if isinstance(question, Change):
+        return changing(question, slots, lambda shown: _selecting(shown, rendering))
+    return _selecting(question, rendering) if isinstance(question, Select) else _bucketing(question, rendering)
+
+
+def _result(question: Question) -> Literal["row", "rows", "buckets", "change"]:
+    if isinstance(question, Change):
+        return "change"
+    return "buckets" if isinstance(question, Buckets) else "row" if question.single else "rows"
 
 
 def _selecting(select: Select, rendering: Rendering) -> Selecting:

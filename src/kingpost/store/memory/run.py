@@ -14,7 +14,7 @@ from kingpost.query.aggregate import aggregate, identity
 from kingpost.query.evaluate import Context, Row
 from kingpost.query.paging import Keys, page
 from kingpost.query.rendering import cursor, keys_json
-from kingpost.store.memory.compile import Bucketing, Links, Nest, Ordering, Program, Selecting, Value, Walk
+from kingpost.store.memory.plans import Bucketing, Links, Nest, Ordering, Selecting, Value, Walk
 from kingpost.store.memory.tables import Stored, Tables
 
 ROWS_BETWEEN_CHECKS = 256
@@ -26,12 +26,12 @@ def run(ask: Ask, tables: Tables) -> Answer:
     Raises:
         TooLate: the deadline passed.
     """
-    running = _Running(tables, ask)
-    program = cast("Program", ask.plan.program)
+    running = Running(tables, ask)
+    program = cast("Selecting | Bucketing", ask.plan.program)
     return running.buckets(program) if isinstance(program, Bucketing) else running.select(program)
 
 
-class _Running:
+class Running:
     """One run: the rows, the arguments, the time left."""
 
     __slots__ = ("_arguments", "_context", "_deadline", "_fingerprint", "_seen", "_tables")
@@ -57,6 +57,12 @@ class _Running:
         body = msgspec.json.encode([self._object(select, row) for _, row in rows])
         first, last = _ends(select.ordering, rows)
         return Answer(body, first, last, more, count, None, self._fingerprint)
+
+    def shown(self, select: Selecting, row: Stored) -> bytes | None:
+        """The JSON of a row at hand; None where the caller may not read it."""
+        if select.walk.admits(row, self._context) is not True:
+            return None
+        return msgspec.json.encode(self._object(select, row))
 
     def buckets(self, bucketing: Bucketing) -> Answer:
         buckets = (one for one in self._buckets(bucketing) if bucketing.having(one, self._context) is True)

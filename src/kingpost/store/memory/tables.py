@@ -47,6 +47,13 @@ class Tables:
         new._rows = {**self._rows, entity: (*self.rows(entity), *rows)}
         return new
 
+    def replaced(self, entity: str, new: Mapping[int, Stored | None]) -> Tables:
+        """These tables with other rows in place of some, by `id`; None takes one away."""
+        rows = (new.get(id(row), row) for row in self.rows(entity))
+        made = Tables(self.manifest)
+        made._rows = {**self._rows, entity: tuple(row for row in rows if row is not None)}
+        return made
+
     def related(self, relation: Relation, row: Row) -> Sequence[Stored]:
         """The rows the relation leads to from `row`, whoever may see them."""
         return self.lookup(relation.target, relation.remote, row[relation.local])
