@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.postgres_fixture import postgres_url as postgres_url
+from tests.warehouse import house as house
+from tests.warehouse import warehouse_url as warehouse_url
 
 POSTGRES15_URL = "KINGPOST_TEST_POSTGRES15_URL"
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from kingpost.query.derive import derived
-from kingpost.query.stages import Allowed, Plan, Rendering, Select
+from kingpost.query.stages import Allowed, Change, Plan, Rendering, Select
 from kingpost.store.postgres.compile_buckets import buckets_program
+from kingpost.store.postgres.compile_change import compile_change
 from kingpost.store.postgres.compile_select import select_program
 from kingpost.store.postgres.expressions import LETTERS, Writing
 
@@ -18,6 +19,8 @@ def compile_question(allowed: Allowed, rendering: Rendering, letters: str = LETT
         letters: the collation that `lower`, `upper` and `ilike` go by.
     """
     question = allowed.question
+    if isinstance(question, Change):
+        return compile_change(question, allowed, rendering, letters)
     writing = Writing(allowed.manifest.entities, allowed.slots, letters)
     if isinstance(question, Select):
         program = select_program(question, rendering, writing)

@@ -29,6 +29,7 @@ from kingpost.store.postgres.failures import (
 )
 from kingpost.store.postgres.gate import Gate
 from kingpost.store.postgres.kept import CONNECT_TIMEOUT_S, Connection, Kept, Records, Settings, connect
+from kingpost.store.postgres.late import Late
 
 CANCEL_TIMEOUT_S = 2.0
 
@@ -54,6 +55,8 @@ class Connections:
         "_url",
         "_waiting",
         "last_used_s",
+        "late",
+        "transactions",
     )
 
     def __init__(self, url: str, settings: Settings, observe: Observer = nobody) -> None:
@@ -68,6 +71,9 @@ class Connections:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self.last_used_s = -1.0
+        self.late = Late(self._connect_beside)
+        # Half of the connections stay for what needs one only for a moment.
+        self.transactions = asyncio.Semaphore(max(1, settings.size // 2))
 
     async def fetch(self, sql: str, arguments: Sequence[object], deadline: float) -> Records:
         """The records of one read.
@@ -99,7 +105,7 @@ class Connections:
                 # It may have died while it lay idle. This one only reads, so it is asked again, once, on another.
                 if again and is_silent(error):
                     continue
-                raise self._refused(error) from error
+                raise self.refused(error) from error
             except BaseException:
                 self._mend(kept)
                 if self._deadlines.end(task):
@@ -120,7 +126,7 @@ class Connections:
         try:
             kept = await self._take(deadline)
         except Failure as error:
-            raise self._refused(error) from error
+            raise self.refused(error) from error
         broken = True
         try:
             yield kept.connection
@@ -129,12 +135,36 @@ class Connections:
             broken = kept.connection.is_closed() or kept.connection.is_in_transaction()
             raise
         except Failure as error:
-            raise self._refused(error) from error
+            raise self.refused(error) from error
         finally:
             if broken:
                 self._mend(kept)
             else:
                 self._give_back(kept)
+
+    async def hold(self, deadline: float) -> Kept:
+        """A connection to oneself, to be given back by `release`.
+
+        Raises:
+            EngineUnavailable: there is none to be had by the deadline.
+        """
+        try:
+            return await self._take(deadline)
+        except Failure as error:
+            raise self.refused(error) from error
+
+    def release(self, kept: Kept, *, broken: bool = False) -> None:
+        """Give back what was held; `broken`: something may be under way on it, or a transaction open."""
+        if broken:
+            self._mend(kept)
+        else:
+            self._give_back(kept)
+
+    async def restore(self, kept: Kept) -> None:
+        """Give back what was held once its transaction is rolled back."""
+        task = self._mend(kept)
+        if task is not None:
+            await asyncio.wait([task])
 
     def start(self) -> None:
         """Serve (again)."""
@@ -149,6 +179,7 @@ class Connections:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.late.close()
         while self._idle:
             await self._close(self._idle.pop())
         await asyncio.sleep(0)  # those that were broken off are closed by the loop
@@ -253,6 +284,10 @@ class Connections:
             self._observe(EngineRecovered(ENGINE, gone_s))
         return kept
 
+    async def _connect_beside(self) -> Connection:
+        """One more, for a moment: all others may be what it is to cancel."""
+        return (await connect(self._url, self._settings, CONNECT_TIMEOUT_S)).connection
+
     def _lost(self, error: BaseException, *, cut_short: bool) -> EngineUnavailable:
         """The server cannot be reached; a deadline that left it little time proves nothing."""
         if isinstance(error, TimeoutError) and cut_short:
@@ -263,25 +298,29 @@ class Connections:
             self._observe(EngineLost(ENGINE, why))
         return unavailable(why)
 
-    def _refused(self, error: BaseException) -> Exception:
+    def refused(self, error: BaseException) -> KingpostError:
+        """The error of ours for what the driver raised; a defect of ours is told of."""
         found = translated(error)
         if isinstance(found, EngineFailed):
             self._observe(EngineRefused(ENGINE, sqlstate(error), found.message))
         return found
 
-    def _mend(self, kept: Kept) -> None:
+    def _mend(self, kept: Kept) -> asyncio.Task[None] | None:
         """A connection whose statement did not come to its end: used again once the server has let go of it."""
         if self._closed or kept.connection.is_closed():
             self._drop(kept)
-            return
+            return None
         task = asyncio.get_running_loop().create_task(self._mended(kept))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _mended(self, kept: Kept) -> None:
         try:
             async with asyncio.timeout(CANCEL_TIMEOUT_S):
                 await kept.connection.execute("ROLLBACK" if kept.connection.is_in_transaction() else "SELECT 1")
+                if kept.connection.is_in_transaction():  # a BEGIN that was broken off has come through
+                    await kept.connection.execute("ROLLBACK")
         except (*Failure, asyncio.CancelledError):
             self._drop(kept)  # a new one takes its place when it is needed
         else:

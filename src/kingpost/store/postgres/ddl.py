@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
 from kingpost.model.expressions import TRUE
@@ -28,6 +28,14 @@ def create_statements(manifest: Manifest, letters: str = LETTERS) -> list[str]:
     for entity in entities:
         statements += [_reference(one, entity, manifest.entities) for one in entity.relations.values() if not one.many]
     return statements
+
+
+def index_names(manifest: Manifest) -> Iterator[tuple[Entity, Index, str]]:
+    """Each index with the name that it has in the database."""
+    taken: set[str] = set()
+    for entity in manifest.entities.values():
+        for index in entity.indexes:
+            yield entity, index, _index_name(index, entity, taken)
 
 
 def drop_statement(tables: Iterable[str]) -> str | None:
@@ -124,8 +132,7 @@ def _index(index: Index, entity: Entity, writing: Writing, taken: set[str]) -> s
         keys += [IndexKey(name, keys[-1].descending) for name in entity.key if name not in named]
     scope = Scope("", entity)
     columns = ", ".join(_index_key(key, entity, scope) for key in keys)
-    parts = [entity.fields[key.field].column for key in index.keys]
-    name = _free([entity.table, *parts, "key" if index.unique else "idx"], taken)
+    name = identifier(_index_name(index, entity, taken))
     where = "" if index.where == TRUE else f" WHERE {writing.true(index.where, scope)}"
     return f"CREATE {'UNIQUE ' if index.unique else ''}INDEX {name} ON {identifier(entity.table)} ({columns}){where}"
 
@@ -150,13 +157,18 @@ def _named(*parts: str) -> str:
     return f"CONSTRAINT {identifier('_'.join(parts))}"
 
 
+def _index_name(index: Index, entity: Entity, taken: set[str]) -> str:
+    parts = [entity.fields[key.field].column for key in index.keys]
+    return _free([entity.table, *parts, "key" if index.unique else "idx"], taken)
+
+
 def _free(parts: Sequence[str], taken: set[str]) -> str:
     """The name of an index: a schema has each only once."""
     wanted, number = "_".join(parts), 1
     while bounded(name := wanted if number == 1 else f"{wanted}_{number}") in taken:
         number += 1
     taken.add(bounded(name))
-    return identifier(name)
+    return bounded(name)
 
 
 _BOUNDS: Mapping[str, str] = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}

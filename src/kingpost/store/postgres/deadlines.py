@@ -37,7 +37,7 @@ class Deadlines:
     def end(self, task: Task) -> bool:
         """The task waits no more; whether it was cancelled here, and then it is not cancelled for anybody else."""
         self._until.pop(task, None)
-        if task not in self._late:
+        if not self._late or task not in self._late:
             return False
         self._late.remove(task)
         task.uncancel()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncpg
 
-from kingpost.errors import EngineFailed, EngineUnavailable, KingpostError, TooLate
+from kingpost.errors import Contended, EngineFailed, EngineUnavailable, KingpostError, TooLate
 
 ENGINE = "postgres"
 RETRY_HINT = "try again in a moment"
 # Connection exceptions, admin and crash shutdown, cannot connect now, idle session timeout, too many connections.
 _GONE = ("08", "57P", "53300")
 _CANCELLED = "57014"
+# Serialization failure, deadlock, lock not available.
+_CONTENDED = ("40001", "40P01", "55P03")
 
 Failure = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 """All that a driver's call can raise."""
@@ -25,6 +27,8 @@ def translated(error: BaseException) -> KingpostError:
     if isinstance(error, asyncpg.PostgresError):
         if error.sqlstate == _CANCELLED:
             return too_late()
+        if error.sqlstate in _CONTENDED:
+            return Contended("other writes came between", hint="try again")
         if is_gone(error):
             return unavailable(f"{sqlstate(error)} {error}")
         return EngineFailed(f"{sqlstate(error)} {error}")

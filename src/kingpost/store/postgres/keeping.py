@@ -13,6 +13,7 @@ from kingpost.model.describe import storage_hash
 from kingpost.model.manifest import Manifest
 from kingpost.store.postgres.ddl import HASH, TABLES, create_statements, drop_statement
 from kingpost.store.postgres.expressions import LETTERS
+from kingpost.store.postgres.idempotency import CREATE, DROP, INDEX
 from kingpost.store.postgres.names import META, bounded, identifier
 
 VERSION_MIN = 15
@@ -83,7 +84,7 @@ async def recreate(connection: Connection, manifest: Manifest, letters: str) -> 
     await _drop(connection, ours)
     tables = [bounded(entity.table) for entity in manifest.entities.values()]
     await _check_free(connection, tables)
-    for statement in create_statements(manifest, letters):
+    for statement in (DROP, CREATE, INDEX, *create_statements(manifest, letters)):
         await connection.execute(statement)
     for name, value in ((HASH, storage_hash(manifest)), (TABLES, json.dumps(tables))):
         await connection.execute(

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import time
-from typing import Any, cast
+from collections.abc import Awaitable, Sequence
+from time import monotonic
+from typing import Any, Protocol, cast
 
 import msgspec
 
 from kingpost.call import Answer, Ask
 from kingpost.observe import Observer, SlowStatement
-from kingpost.query.stages import Plan
-from kingpost.store.postgres.connections import Connections
 from kingpost.store.postgres.failures import ENGINE
+from kingpost.store.postgres.kept import Records
 from kingpost.store.postgres.program import Program
 
 SLOW_S = 1.0
 
 
-async def run_plan(connections: Connections, ask: Ask, observe: Observer) -> Answer:
+class Fetches(Protocol):
+    """What runs one statement: the connections, or a transaction on one of them."""
+
+    def fetch(self, sql: str, arguments: Sequence[object], deadline: float) -> Awaitable[Records]: ...
+
+
+async def run_plan(connections: Fetches, ask: Ask, observe: Observer) -> Answer:
     """The answer to `ask`.
 
     Raises:
@@ -25,21 +31,15 @@ async def run_plan(connections: Connections, ask: Ask, observe: Observer) -> Ans
     """
     plan = ask.plan
     program = cast("Program", plan.program)
-    started = time.monotonic()
+    started = monotonic()
     records = await connections.fetch(program.sql, ask.arguments, ask.deadline)
-    took_s = time.monotonic() - started
+    took_s = monotonic() - started
     if took_s > SLOW_S:
         observe(SlowStatement(ENGINE, plan.fingerprint, took_s, len(records)))
     if program.single:
-        return _row(records, plan)
+        body, version = records[0] if records else (None, None)
+        return Answer(body, None, None, False, None, version, plan.fingerprint)
     return _page(records, ask, program)
-
-
-def _row(records: list[Any], plan: Plan) -> Answer:
-    if not records:
-        return Answer(None, fingerprint=plan.fingerprint)
-    body, version = records[0]
-    return Answer(body, version=version, fingerprint=plan.fingerprint)
 
 
 def _page(records: list[Any], ask: Ask, program: Program) -> Answer:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -15,16 +15,23 @@ from kingpost.errors import EngineError, EngineUnavailable
 from kingpost.model.defaults import TimeOrderedIds, filled
 from kingpost.model.manifest import Manifest
 from kingpost.observe import Observer, nobody
+from kingpost.ports import Isolation
 from kingpost.query.stages import Allowed, Plan, Rendering
 from kingpost.store.postgres.compile import compile_question
 from kingpost.store.postgres.connections import Connections
+from kingpost.store.postgres.constraints import Constraints
 from kingpost.store.postgres.copy import copy_rows
+from kingpost.store.postgres.deadlines import Deadlines
 from kingpost.store.postgres.expressions import LETTERS
+from kingpost.store.postgres.idempotency import FORGET
 from kingpost.store.postgres.keeping import analyze, check_fits, check_server, count_rows, letters_of, recreate
 from kingpost.store.postgres.kept import Settings
 from kingpost.store.postgres.names import bounded
+from kingpost.store.postgres.packing import packed
 from kingpost.store.postgres.program import Program
 from kingpost.store.postgres.run import run_plan
+from kingpost.store.postgres.statements import WriteProgram
+from kingpost.store.postgres.transactions import PostgresTransaction, Served, run_alone, transaction
 
 OPEN_TIMEOUT_S = 10.0
 READY_TIMEOUT_S = 2.0
@@ -42,7 +49,7 @@ class PostgresStore:
         observe: is told when the server is lost, is back, is slow or refuses what we sent.
     """
 
-    __slots__ = ("_connections", "_letters", "_manifest", "_new_id", "_observe", "_refreshing", "_rows")
+    __slots__ = ("_connections", "_letters", "_manifest", "_new_id", "_observe", "_refreshing", "_rows", "_transacting")
 
     def __init__(
         self, url: str, *, connections: int = 8, statement_timeout_s: float = 60.0, observe: Observer = nobody
@@ -53,6 +60,7 @@ class PostgresStore:
         self._letters = LETTERS
         self._manifest: Manifest | None = None
         self._rows: Mapping[str, int] = {}
+        self._transacting: Served | None = None
         self._new_id = TimeOrderedIds(os.urandom)
         self._refreshing: asyncio.Task[None] | None = None
 
@@ -64,14 +72,31 @@ class PostgresStore:
         return compile_question(allowed, rendering, self._letters)
 
     def run(self, ask: Ask) -> Coroutine[Any, Any, Answer]:
-        """Run a plan by its deadline.
+        """Run a plan by its deadline; a write is committed when this returns.
 
         Raises:
             TooLate: the deadline passed; the statement was cancelled.
             EngineUnavailable: the server is gone, or no connection was free in time.
             EngineFailed: the server refused the statement.
+            NotFound, Forbidden, Stale, Invalid, Conflict, TooDear, Contended: a write may not be done, and was not.
+            UnknownOutcome: the connection was lost while a write was under way.
         """
+        if ask.plan.result == "change":
+            return run_alone(self._serving(), ask)
         return run_plan(self._connections, ask, self._observe)
+
+    def begin(
+        self, deadline: float, isolation: Isolation = "read committed"
+    ) -> AbstractAsyncContextManager[PostgresTransaction]:
+        """A transaction: committed where the block ends, rolled back where it raises.
+
+        Raises:
+            EngineUnavailable: no connection was free by the deadline; at most half of them are held by transactions.
+            Contended: other transactions came between; it may be run again.
+            UnknownOutcome: the connection was lost while committing.
+            TooLate: the deadline passed; it was rolled back.
+        """
+        return transaction(self._serving(), deadline, isolation)
 
     async def open(self, manifest: Manifest) -> None:
         """Connect and check that the database was made for `manifest`.
@@ -136,11 +161,15 @@ class PostgresStore:
             await self._connections.fetch("SELECT 1", (), now + READY_TIMEOUT_S)
 
     async def explain(self, plan: Plan, arguments: Sequence[object], *, analyze: bool = False) -> str:
-        """How PostgreSQL would run a plan, in its own words; with `analyze` it does run it."""
-        program = cast("Program", plan.program)
+        """How PostgreSQL would run a plan, in its own words; with `analyze` it does run it, unless it writes."""
+        program = plan.program
+        if isinstance(program, WriteProgram):
+            analyze = False
+            arguments = (program.lean or program.careful).arguments(packed(arguments, program.packed))
+        sql = cast("Program | WriteProgram", program).sql
         options = "ANALYZE, BUFFERS, COSTS" if analyze else "COSTS"
         deadline = time.monotonic() + OPEN_TIMEOUT_S
-        records = await self._connections.fetch(f"EXPLAIN ({options})\n{program.sql}", arguments, deadline)
+        records = await self._connections.fetch(f"EXPLAIN ({options})\n{sql}", arguments, deadline)
         return "\n".join(record[0] for record in records)
 
     async def close(self) -> None:
@@ -150,11 +179,13 @@ class PostgresStore:
             with suppress(asyncio.CancelledError):
                 await self._refreshing
             self._refreshing = None
-        self._manifest = None
+        self._manifest = self._transacting = None
         await self._connections.close()
 
     async def _serve(self, manifest: Manifest) -> None:
         self._manifest = manifest
+        constraints = Constraints(manifest)
+        self._transacting = Served(self._connections, manifest, constraints, self._observe, Deadlines())
         await self._refresh()
         if self._refreshing is None:
             self._refreshing = asyncio.create_task(self._keep_fresh())
@@ -164,6 +195,7 @@ class PostgresStore:
             await asyncio.sleep(ROWS_EVERY_S)
             with suppress(EngineError):  # the connections have told of it; old estimates serve meanwhile
                 await self._refresh()
+                await self._connections.fetch(FORGET, (), time.monotonic() + OPEN_TIMEOUT_S)
 
     async def _refresh(self) -> None:
         tables = [entity.table for entity in self._served().entities.values()]
@@ -172,5 +204,14 @@ class PostgresStore:
 
     def _served(self) -> Manifest:
         if self._manifest is None:
-            raise EngineUnavailable("the PostgreSQL store is not open", hint="open or create it with a manifest first")
+            raise _not_open()
         return self._manifest
+
+    def _serving(self) -> Served:
+        if self._transacting is None:
+            raise _not_open()
+        return self._transacting
+
+
+def _not_open() -> EngineUnavailable:
+    return EngineUnavailable("the PostgreSQL store is not open", hint="open or create it with a manifest first")
