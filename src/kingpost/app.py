@@ -1,32 +1,33 @@
-"""The composition root: the one file that knows every room. It wires; it does no work."""
+"""What a team writes: one App with its entities, actions, endpoints and mounts. It is an ASGI application."""
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import os
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Concatenate, TypeVar
 
-from kingpost.answer import Engine, answer
-from kingpost.api.http import Door, Http, HttpOptions, Lifespan, Receive, Scope, Send
-from kingpost.api.message import Route
-from kingpost.api.rest.app import rest
-from kingpost.auth.tokens import identify_by_token, token_rules
-from kingpost.call import Answer, Call
-from kingpost.errors import DeclarationError, EngineUnavailable
-from kingpost.model.declare import Table
-from kingpost.model.manifest import Manifest
+from kingpost.api.http import refuse_start
+from kingpost.api.message import Receive, Scope, Send
+from kingpost.api.own_routes import AsgiApp, WrittenMount, WrittenRoute, read_mounts, read_routes
+from kingpost.api.response import Response
+from kingpost.call import Actor
+from kingpost.context import Context
+from kingpost.errors import DeclarationError, KingpostError
+from kingpost.model.declare import DefaultAction, Table, WrittenAction
+from kingpost.model.faults import Faults
+from kingpost.model.manifest import Isolation, Manifest
 from kingpost.model.read import read_manifest
-from kingpost.observe import FLUSH_EVERY_S, JsonLog, Observer, ServerDraining, ServerStarted, ServerStopped
-from kingpost.ports import Store
+from kingpost.model.read_actions import with_actions
+from kingpost.model.read_arguments import Known
+from kingpost.model.terms import Term, anyone
+from kingpost.observe import Observer
+from kingpost.perform.seeding import WrittenSeed, read_development
 from kingpost.settings import Settings
-from kingpost.store.postgres.store import PostgresStore
+from kingpost.wiring import Declared, MakeStore, Wired, postgres, wire
 
-MakeStore = Callable[[Settings, Observer], Store]
-# What is there at start stays, and a request leaves few cycles: at the usual 700 the collector looks every dozen.
-YOUNG_OBJECTS_MAX = 20_000
+Action = TypeVar("Action", bound=Callable[Concatenate[Context, ...], Awaitable[Any]])
+Endpoint = TypeVar("Endpoint", bound=Callable[Concatenate[Context, ...], Awaitable[Response]])
+Seed = TypeVar("Seed", bound=Callable[[Context], Awaitable[None]])
 
 
 class App:
@@ -37,45 +38,169 @@ class App:
         entities: the declared classes.
         timezone: IANA name; where dates and times without an offset are meant.
         store: makes the store from the settings; PostgreSQL at `database_url` unless given.
+        actors: as whom one can call while developing: `{"uma": Actor("uma", frozenset({"dispatcher"}))}`.
 
     Raises:
         DeclarationError: a declaration is wrong; the message lists all faults with file and line.
     """
 
     def __init__(
-        self, name: str, *, entities: Sequence[type[Table]], timezone: str = "UTC", store: MakeStore | None = None
+        self,
+        name: str,
+        *,
+        entities: Sequence[type[Table]],
+        timezone: str = "UTC",
+        store: MakeStore | None = None,
+        actors: Mapping[str, Actor] | None = None,
     ) -> None:
         self.name = name
-        self.manifest: Manifest = read_manifest(name, entities, timezone=timezone)
-        self.store_for: MakeStore = store or _postgres
+        self.store_for: MakeStore = store or postgres
+        self._entities = tuple(entities)
+        self._stored = read_manifest(name, entities, timezone=timezone)
+        self._actions: list[WrittenAction] = []
+        self._routes: list[WrittenRoute] = []
+        self._mounts: list[WrittenMount] = []
+        self._seeds: list[WrittenSeed] = []
+        self._actors = dict(actors or {})
+        self._declared: Declared | None = None
         self._wired: Wired | None = None
+
+    def action(
+        self,
+        *,
+        policy: Term | None = None,
+        replaces: DefaultAction | None = None,
+        on: type[Table] | None = None,
+        isolation: Isolation = "read committed",
+        retry: int = 0,
+        name: str | None = None,
+    ) -> Callable[[Action], Action]:
+        """Make a function an action, which every protocol offers; it stays the function it is.
+
+            @app.action(policy=role("dispatcher") & (this.airline == me.airline))
+            async def delay(ctx: Context, flight: Flight, minutes: Annotated[int, Gt(0)]) -> Flight: ...
+
+        The first entity among its arguments is what it is done to, and `this` of its policy: `flight: Flight` one
+        row, `POST /v1/flights/{id}:delay`; `flights: list[Flight]` a set, `POST /v1/flights:rescore`. Without one it is
+        done to nothing, `POST /v1/rescore-all`. Rows are given by key and loaded; `flight: New[Flight]` is what a
+        caller gives for a row that is not there yet. It returns an entity, a list of one, a value, or None.
+
+        Args:
+            policy: who may; nobody without one, or with `replaces` who might what is replaced.
+            replaces: the default action whose place it takes, `Flight.create`.
+            on: whose collection it belongs to, where it is done to nothing: `POST /v1/flights:import`.
+            isolation: of its transaction.
+            retry: how many times more it is run after a serialization failure or a deadlock.
+            name: where it is not to be called as the function is.
+
+        Raises:
+            DeclarationError: the app is in use already. All else that is wrong is told at first use, all at once.
+        """
+        self._check_open("an action")
+
+        def decorate(function: Action) -> Action:
+            file, line = _caller()
+            self._actions.append(WrittenAction(function, file, line, policy, replaces, on, isolation, retry, name))
+            return function
+
+        return decorate
+
+    def route(self, method: str, path: str, *, policy: Term = anyone) -> Callable[[Endpoint], Endpoint]:
+        """Make a function an endpoint of its own over HTTP: `@app.route("GET", "/board/{origin}")`.
+
+        Its parameters named in braces come from the path, others from the query; `body: bytes` is the body. What it
+        does through the Context is under the policies of the entities, as all else.
+
+        Args:
+            method: GET, POST, PUT, PATCH or DELETE.
+            path: begins with a word that is not Kingpost's own.
+            policy: who may call it: role(…) and me, there is no row.
+
+        Raises:
+            DeclarationError: as `action`.
+        """
+        self._check_open("an endpoint")
+
+        def decorate(function: Endpoint) -> Endpoint:
+            self._routes.append(WrittenRoute(method, path, policy, function, *_caller()))
+            return function
+
+        return decorate
+
+    def mount(self, prefix: str, app: AsgiApp) -> None:
+        """Let another ASGI application answer all below `prefix`; it checks by itself who asks.
+
+        Raises:
+            DeclarationError: as `action`.
+        """
+        self._check_open("a mount")
+        file, line = _caller()
+        self._mounts.append(WrittenMount(prefix, app, f"{file}:{line}"))
+
+    def seed(self, function: Seed) -> Seed:
+        """Make a function the one that fills a development database, by `kingpost seed`: `async def seed(ctx: Context)`.
+
+        It runs in one transaction, past every policy. It may be run again, so it looks for what it made before.
+
+        Raises:
+            DeclarationError: as `action`.
+        """
+        self._check_open("a seed")
+        self._seeds.append(WrittenSeed(function, *_caller()))
+        return function
+
+    @property
+    def classes(self) -> Mapping[str, type]:
+        """The declared classes by name."""
+        return {cls.__name__: cls for cls in self._entities}
+
+    @property
+    def manifest(self) -> Manifest:
+        """All that was declared; from the first time it is asked for, nothing more can be.
+
+        Raises:
+            DeclarationError: an action, endpoint or mount is wrong; all faults at once.
+        """
+        return self.declared.manifest
+
+    @property
+    def declared(self) -> Declared:
+        """The manifest, and what is of HTTP alone. Raises as `manifest`."""
+        if self._declared is None:
+            faults = Faults()
+            manifest = with_actions(self._stored, self._entities, self._actions, Context, faults)
+            known = Known(manifest.entities, self.classes, Context)
+            routes = read_routes(self._routes, known, faults)
+            mounts = read_mounts(self._mounts, routes, faults)
+            development = read_development(self._seeds, self._actors, known, faults)
+            faults.raise_any()
+            self._declared = Declared(manifest, self.classes, routes, mounts, development)
+        return self._declared
+
+    def _check_open(self, what: str) -> None:
+        if self._declared is not None:
+            message = f"{what} is declared after the app {self.name!r} was put to use"
+            hint = "declare it in a module that is imported before the app is served or its manifest read"
+            raise DeclarationError(message, hint=hint)
 
     def wire(self, settings: Settings, observe: Observer | None = None) -> Wired:
         """Put the rooms together under these settings; nothing is connected yet."""
-        log = JsonLog(level=settings.log_level)
-        observe = observe or log
-        store = self.store_for(settings, observe)
-        engine = Engine(self.manifest, store, store.run, observe, settings.cost_rows_max)
-
-        def ask(call: Call) -> Awaitable[Answer]:
-            return answer(call, engine)
-
-        running = _Running(self.manifest, store, observe, log, f"{settings.host}:{settings.port}")
-        door = Door(
-            routes={"v1": Route("rest", rest(self.manifest, ask))},
-            identify=identify_by_token(token_rules(settings), observer=observe),
-            ready=running.ready,
-            observe=observe,
-            options=HttpOptions(
-                settings.deadline_s, settings.body_bytes_max, settings.cors_origins, settings.trusted_proxies
-            ),
-            lifespan=Lifespan(running.start, running.stop),
-        )
-        return Wired(engine, Http(door), running.start, running.stop, running.drain)
+        return wire(self.declared, self.store_for, settings, observe)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one ASGI scope, by the settings of the process."""
-        await (self._wired or self._wire()).http(scope, receive, send)
+        """Serve one ASGI scope, by the settings of the process.
+
+        Raises:
+            KingpostError: something is declared or set wrongly, and the server has no lifespan in which to be told so.
+        """
+        try:
+            wired = self._wired or self._wire()
+        except KingpostError as error:
+            if scope["type"] != "lifespan":
+                raise
+            await refuse_start(error, receive, send)
+            return
+        await wired.http.__call__(scope, receive, send)  # by its type: a call more
 
     def drain(self) -> None:
         """Let readiness say no from now on, so that no new request is sent here; all else goes on."""
@@ -86,66 +211,7 @@ class App:
         return self._wired
 
 
-@dataclass(frozen=True, slots=True)
-class Wired:
-    """An app put together: what answers calls, what answers HTTP, and how both start, get ready to end, and stop."""
-
-    engine: Engine
-    http: Http
-    start: Callable[[], Awaitable[None]]
-    stop: Callable[[], Awaitable[None]]
-    drain: Callable[[], None]
-
-
-@dataclass(slots=True)
-class _Running:
-    """What lives while the app serves: the store's connections, and the task that flushes the log."""
-
-    manifest: Manifest
-    store: Store
-    observe: Observer
-    log: JsonLog
-    address: str
-    draining: bool = False
-    flushing: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        await self.store.open(self.manifest)
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(YOUNG_OBJECTS_MAX)
-        self.flushing = asyncio.create_task(self._flush())
-        self.observe(ServerStarted(self.manifest.app, self.address, os.getpid()))
-
-    async def ready(self) -> None:
-        if self.draining:
-            raise EngineUnavailable("told to stop")
-        await self.store.ready()
-
-    def drain(self) -> None:
-        if not self.draining:
-            self.draining = True
-            self.observe(ServerDraining(self.manifest.app, os.getpid()))
-
-    async def stop(self) -> None:
-        if self.flushing is not None:
-            self.flushing.cancel()
-            with suppress(asyncio.CancelledError):
-                await self.flushing
-        await self.store.close()
-        self.observe(ServerStopped(self.manifest.app, os.getpid()))
-        self.log.flush()
-
-    async def _flush(self) -> None:
-        while True:
-            await asyncio.sleep(FLUSH_EVERY_S)
-            self.log.flush()
-
-
-def _postgres(settings: Settings, observe: Observer) -> Store:
-    if settings.database_url is None:
-        raise DeclarationError(
-            "there is no database to serve from",
-            hint="set KINGPOST_DATABASE_URL, or run `kingpost dev`, which brings one along",
-        )
-    return PostgresStore(settings.database_url.reveal(), connections=settings.connections, observe=observe)
+def _caller() -> tuple[str, int]:
+    """The file and line that called the function that asks."""
+    frame = sys._getframe(2)
+    return frame.f_code.co_filename, frame.f_lineno
