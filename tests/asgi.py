@@ -37,10 +37,10 @@ class Got:
 
 
 async def fetch(app: App, target: str | bytes, method: str = "GET", **given: Any) -> Got:
-    """Ask for `target`; `headers` are pairs, or a dict by name, anything else goes into the scope."""
+    """Ask for `target`; `headers` are pairs, or a dict by name, `body` bytes, anything else goes into the scope."""
     raw = target.encode() if isinstance(target, str) else target
     path, _, query = raw.partition(b"?")
-    headers = given.pop("headers", ())
+    headers, body = given.pop("headers", ()), given.pop("body", b"")
     pairs = headers.items() if isinstance(headers, dict) else headers
     scope = {
         "type": "http",
@@ -56,7 +56,7 @@ async def fetch(app: App, target: str | bytes, method: str = "GET", **given: Any
     sent: list[MutableMapping[str, Any]] = []
 
     async def receive() -> MutableMapping[str, Any]:
-        return {"type": "http.request", "body": b""}
+        return {"type": "http.request", "body": body}
 
     async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)

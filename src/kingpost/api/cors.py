@@ -1,4 +1,4 @@
-"""Cross-origin reads (the Fetch standard's CORS protocol): off unless origins are declared."""
+"""Cross-origin requests (the Fetch standard's CORS protocol): off unless origins are declared."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from kingpost.api.message import Header, HttpResponse
 
-EXPOSED = b"ETag, Link, Retry-After, X-Request-ID"
-ALLOWED_HEADERS = b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-ID"
+EXPOSED = b"ETag, Link, Location, Preference-Applied, Retry-After, X-Request-ID"
+ALLOWED_HEADERS = b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, X-Request-ID"
 PREFLIGHT_AGE_S = 600
 _VARY = (b"vary", b"Origin")
 

@@ -1,19 +1,22 @@
-"""What a protocol over HTTP takes and gives: a request and a response, free of ASGI.
+"""What a protocol over HTTP takes and gives: a request and a response, free of ASGI; and ASGI's own types.
 
 Both are msgspec structs, as `call.py` has them: they are made for every request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from msgspec import Struct
 
 from kingpost.call import Actor
 
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Header: TypeAlias = tuple[bytes, bytes]
 
 JSON_TYPE = (b"content-type", b"application/json")
@@ -34,6 +37,7 @@ class HttpRequest(Struct, frozen=True):
         address: the caller's network address, "" where there is none (a Unix socket).
         host: the host the caller addressed.
         root: what stood before `path` where the app is mounted below a prefix, else "".
+        body: whole; of GET, HEAD and OPTIONS it is not read.
     """
 
     method: str
@@ -47,6 +51,7 @@ class HttpRequest(Struct, frozen=True):
     address: str = ""
     host: str = ""
     root: str = ""
+    body: bytes = b""
 
 
 class HttpResponse(Struct, frozen=True):

@@ -9,7 +9,7 @@ import msgspec
 
 import kingpost.errors
 from kingpost.api.message import JSON_TYPE, Header, HttpResponse
-from kingpost.errors import CallerError, Category, Detail, KingpostError, NotOffered, TooLarge
+from kingpost.errors import CallerError, Category, Detail, KingpostError, NotOffered, NotTaken, TooLarge, UnknownOutcome
 
 STATUSES: dict[Category, int] = {
     Category.INVALID: 400,
@@ -17,6 +17,10 @@ STATUSES: dict[Category, int] = {
     Category.FORBIDDEN: 403,
     Category.NOT_FOUND: 404,
     Category.NOT_OFFERED: 405,
+    Category.NOT_TAKEN: 415,
+    Category.CONFLICT: 409,
+    Category.STALE: 412,
+    Category.UNFIT: 422,
     Category.TOO_LARGE: 414,
     Category.DEFECT: 500,
     Category.UNAVAILABLE: 503,
@@ -27,16 +31,24 @@ TITLES: dict[str, str] = {
     "KP100": "The request does not parse",
     "KP101": "A part of the request is too large",
     "KP102": "The method or media type is not offered here",
+    "KP103": "The media type of the body is not taken here",
     "KP200": "No such entity, field, relation or operator",
     "KP201": "A value does not fit its field",
     "KP202": "The question would cost too much",
+    "KP203": "A row to be written does not fit",
+    "KP204": "The idempotency key was used for another request",
     "KP300": "We do not know who you are",
     "KP301": "You may not do this",
     "KP302": "There is no such thing, or none that you may see",
+    "KP304": "The row is not as the request supposes",
+    "KP305": "It stands against what is stored",
+    "KP307": "The first request with this idempotency key has not ended",
+    "KP308": "Other writes came between",
     "KP401": "There was no answer in time",
     "KP500": "The service cannot answer now",
     "KP501": "The service failed",
     "KP502": "The service is not set up right",
+    "KP503": "The connection was lost while writing: it is done, or not",
 }
 RETRY_AFTER_S = 1
 PROBLEM_TYPE = (b"content-type", b"application/problem+json")
@@ -45,6 +57,10 @@ _HIDDEN = {
     503: "The service cannot answer now; try again.",
     500: "This is our defect, not yours. Whoever runs the service finds it in the log under the request id.",
 }
+_UNKNOWN = (
+    "The connection was lost while writing: it is done, or not. A request with an Idempotency-Key can be sent again as "
+    "it is; look before you send any other again."
+)
 _DEFECT_CODE = "KP501"
 
 
@@ -67,7 +83,7 @@ def problem(error: Exception, request_id: str, token_shown: bool = False) -> Htt
         if error.details:
             document["errors"] = [_fault(one) for one in error.details]
     else:
-        document["detail"] = _HIDDEN.get(status, _HIDDEN[500])
+        document["detail"] = _UNKNOWN if isinstance(error, UnknownOutcome) else _HIDDEN.get(status, _HIDDEN[500])
         document["code"] = code
     document["request_id"] = request_id
     body = msgspec.json.encode(document)
@@ -110,6 +126,9 @@ def _headers(error: Exception, status: int, token_shown: bool) -> list[Header]:
         return [(b"retry-after", str(RETRY_AFTER_S).encode())]
     if isinstance(error, NotOffered) and status == 405:
         return [(b"allow", ", ".join(error.offered).encode())]
+    if isinstance(error, NotTaken):
+        # RFC 9110, 15.5.16: Accept says what would be taken; Accept-Patch is of RFC 5789.
+        return [(b"accept", ", ".join(error.taken).encode())]
     return []
 
 

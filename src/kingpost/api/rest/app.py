@@ -6,16 +6,15 @@ import msgspec
 
 from kingpost.api.message import JSON_TYPE, Handler, HttpRequest, HttpResponse
 from kingpost.api.negotiate import check_accept
+from kingpost.api.rest.actions import actions
 from kingpost.api.rest.grammar import BASE
-from kingpost.api.rest.read import Reader, reader
+from kingpost.api.rest.read import reader
+from kingpost.api.rest.read_write import WriteReader
 from kingpost.api.rest.skeleton import split
 from kingpost.api.rest.write import CACHE_CONTROL, write
+from kingpost.api.rest.writes import Writes
 from kingpost.call import Answer, Call, Service
-from kingpost.errors import NotOffered
 from kingpost.model.manifest import Manifest
-
-METHODS = ("GET", "HEAD", "OPTIONS")
-ALLOW = (b"allow", ", ".join(METHODS).encode())
 
 
 def rest(manifest: Manifest, ask: Service[Call, Answer]) -> Handler:
@@ -26,30 +25,24 @@ def rest(manifest: Manifest, ask: Service[Call, Answer]) -> Handler:
         ask: what answers a call.
     """
     read = reader(manifest)
+    writes = Writes(read, WriteReader(read), actions(manifest), ask)
     index = _index(manifest)
 
     async def handle(request: HttpRequest) -> HttpResponse:
         if request.method not in ("GET", "HEAD"):
-            return _without_reading(request, read)
+            return await writes.handle(request)
         check_accept(request.headers.get(b"accept", b""))
         if len(request.path) <= len(BASE):
             return index
         skeleton, values = split(request.path, request.query)
         # By position: keywords cost as much as the Call itself.
-        who = request.actor, request.now, request.deadline, request.address, request.host, request.request_id
-        return write(await ask(Call(skeleton, values, read, *who)), skeleton, request)
+        call = Call(
+            skeleton, values, read, request.actor, request.now, request.deadline, request.address, request.host,
+            request.request_id,
+        )  # fmt: skip
+        return write(await ask(call), skeleton, request)
 
     return handle
-
-
-def _without_reading(request: HttpRequest, read: Reader) -> HttpResponse:
-    """The answer to OPTIONS; other methods are refused, but only where there is something to refuse them on."""
-    collection = request.path[len(BASE) :].partition("/")[0]
-    if collection:
-        read.entity(collection)
-    if request.method == "OPTIONS":
-        return HttpResponse(204, [ALLOW], action="options")
-    raise NotOffered(f"{request.method[:20]} is not offered here", offered=METHODS)
 
 
 def _index(manifest: Manifest) -> HttpResponse:

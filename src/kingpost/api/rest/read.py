@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,6 +43,32 @@ class Reader:
         if any(part.name in _GROUPED for part in parts):
             return self._group(entity, parts), PLAIN
         return self._draft(entity, parts).read(entity.name), PLAIN
+
+    def shown(self, entity: Entity, elements: Iterable[str], number: int) -> Read:
+        """What is answered of a row that is written, by the parameters `elements`, whose first value has this number.
+
+        Raises:
+            Malformed, TooLarge, UnknownName: the parameters do not make sense.
+        """
+        parts = parts_of(elements, number)
+        for part in parts:
+            if part.name not in _ONE_ROW and nested_word(part.name) is None:
+                raise Malformed(
+                    f"a row that is written takes fields and include, not {part.name[:80]!r}", where=part.name[:80]
+                )
+        return self._draft(entity, parts).read(entity.name)
+
+    def filtered(self, entity: Entity, elements: Iterable[str], number: int) -> Expression:
+        """The rows that a set-based write is about.
+
+        Raises:
+            Malformed, TooLarge, UnknownName: the parameters do not make sense.
+        """
+        parts = parts_of(elements, number)
+        for part in parts:
+            if part.name in WORDS - GROUPS or nested_word(part.name):
+                raise Malformed(f"a write of many rows takes filters, not {part.name[:80]!r}", where=part.name[:80])
+        return self._draft(entity, parts).read(entity.name).where
 
     def entity(self, collection: str) -> Entity:
         """The entity whose collection has this path.

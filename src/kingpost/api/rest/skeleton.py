@@ -35,6 +35,7 @@ KEY_PARTS_MAX = 16
 Split: TypeAlias = tuple[Skeleton, list[object]]
 
 _SPECIAL = WORDS - STRUCTURAL - {"limit"}
+_BASE_LENGTH = len(BASE)
 _IS_NULL = f"[{IS_NULL}]"
 _OCTETS = {f"{a}{b}": int(a + b, 16) for a in "0123456789abcdefABCDEF" for b in "0123456789abcdefABCDEF"}
 
@@ -53,13 +54,11 @@ def split(path: str, query: bytes) -> Split:
     """
     if len(path) > PATH_BYTES_MAX:
         raise TooLarge(f"the path is longer than {PATH_BYTES_MAX} bytes", where="path")
-    collection, slash, key = path[len(BASE) :].partition("/")
+    collection, slash, key = path[_BASE_LENGTH:].partition("/")
     values: list[object] = []
+    skeleton = ["rest", "get" if slash else "list", collection]
     if slash:
-        skeleton = ["rest", "get", collection]
         _split_key(path, key, skeleton, values)
-    else:
-        skeleton = ["rest", "list", collection]
     if query:
         _split_query(query, skeleton, values)
     return tuple(skeleton), values
@@ -88,13 +87,15 @@ def _split_key(path: str, key: str, skeleton: list[str], values: list[object]) -
     if not key or "/" in key:
         raise NotFound(f"there is nothing at {path[:80]}", hint="one row is at /v1/{collection}/{key}")
     # Before decoding: a comma within a part is written %2C.
+    if "," not in key:
+        values.append(unquote(key, "path") if "%" in key else key)
+        return
     parts = key.split(",")
     if len(parts) > KEY_PARTS_MAX:
         raise TooLarge(
             f"the key has more than {KEY_PARTS_MAX} parts", hint="write a comma within one as %2C", where="path"
         )
-    if len(parts) > 1:
-        skeleton.append(f"key={len(parts)}")
+    skeleton.append(f"key={len(parts)}")
     values.extend(unquote(part, "path") if "%" in part else part for part in parts)
 
 
@@ -114,12 +115,14 @@ def _split_query(query: bytes, skeleton: list[str], values: list[object]) -> Non
         name, equals, value = part.partition("=")
         if encoded:
             name, value = _decoded(name), _decoded(value)
-        if not equals or (encoded and "=" in name):
+            if "=" in name:
+                equals = ""
+        if not equals:
             if not part:
                 continue
             raise Malformed(f"the parameter {name[:80]!r} is not written as name=value", where=name[:80])
         if name in STRUCTURAL:
-            skeleton.append(part if not encoded else f"{name}={value}")
+            skeleton.append(f"{name}={value}" if encoded else part)
         elif name in _SPECIAL or "." in name or name.endswith(_IS_NULL):
             _split_special(name, value, skeleton, values)
         else:

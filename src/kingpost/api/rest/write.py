@@ -73,12 +73,10 @@ def _write_list(answer: Answer, skeleton: Skeleton, request: HttpRequest) -> Htt
         headers.append(_link(request, shape, onward, back))
     count = b"" if answer.count is None else b',"count":%d' % answer.count
     rows = answer.body or b"[]"
-    body = b"".join((b'{"data":', rows, b',"next":', _quoted(onward), b',"prev":', _quoted(back), count, b"}"))
+    following = b',"next":"%b"' % onward if onward else b',"next":null'
+    preceding = b',"prev":"%b"' % back if back else b',"prev":null'
+    body = b"".join((b'{"data":', rows, following, preceding, count, b"}"))
     return HttpResponse(200, headers, body, shape.action, shape.parameters)
-
-
-def _quoted(cursor: bytes | None) -> bytes:
-    return b"null" if cursor is None else b'"' + cursor + b'"'
 
 
 @dataclass(frozen=True, slots=True)

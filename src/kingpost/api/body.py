@@ -1,0 +1,44 @@
+"""Receive the body of a request: no longer than we take, and no slower than its deadline."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+
+from kingpost.api.message import Receive
+from kingpost.errors import Malformed, TooLarge, TooLate
+
+
+async def body_of(receive: Receive, bytes_max: int, deadline: float) -> bytes:
+    """The whole body.
+
+    Args:
+        receive: ASGI's.
+        bytes_max: the longest that is taken.
+        deadline: `time.monotonic()` seconds by which it has to be there.
+
+    Raises:
+        TooLarge: it is longer.
+        TooLate: it was not there in time.
+        Malformed: the caller left before its end.
+    """
+    try:
+        async with asyncio.timeout(deadline - monotonic()):
+            return await _received(receive, bytes_max)
+    except TimeoutError as error:
+        raise TooLate("the body was not there in time") from error
+
+
+async def _received(receive: Receive, bytes_max: int) -> bytes:
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Malformed("the request ended before its body did")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > bytes_max:
+            raise TooLarge(f"the body is longer than {bytes_max} bytes", where="body")
+        more = message.get("more_body", False)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
