@@ -21,6 +21,7 @@ from kingpost.model.expressions import Slot
 from kingpost.policy.allow import allow
 from kingpost.ports import Store
 from kingpost.query.bind import bind
+from kingpost.query.derive import derive
 from kingpost.query.fingerprint import fingerprint
 from kingpost.query.operations import Cursor
 from kingpost.query.stages import PLAIN
@@ -107,6 +108,7 @@ async def _ask(world: World, asked: Asked, actor: Actor, store: Store) -> tuple[
         fill = filler(plan, manifest.timezone, COST_MAX)
         arguments = fill(asked.values, actor, NOW, "127.0.0.1", "localhost")
         answer = await store.run(Ask(plan, arguments, time.monotonic() + 30))
+        answer = answer if plan.derived is None else derive(answer, plan.derived, manifest)
     except CallerError as refusal:
         return Outcome(refused=refusal.code), None
     body = None if answer.body is None else _normal(json.loads(answer.body))

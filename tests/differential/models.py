@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import permutations
 from typing import Any
 from uuid import UUID
 
@@ -27,10 +28,10 @@ from kingpost.model.expressions import (
     Not,
     Or,
 )
-from kingpost.model.fields import Field, Relation
+from kingpost.model.fields import Field, Middle, Relation
 from kingpost.model.manifest import Computed, Entity, Manifest, Policy
 from kingpost.model.resolve import Scope, resolve
-from kingpost.model.types import INT, TEXT, Scalar, Type
+from kingpost.model.types import DATETIME, INT, TEXT, Scalar, Type
 
 ROLES = ("clerk", "admin")
 CLAIMS: Mapping[str, object] = {"number": 1, "word": "a"}
@@ -39,7 +40,7 @@ POOLS: Mapping[Scalar, tuple[Any, ...]] = {
     Scalar.INT: (0, 1, 2, -1, 2**63 - 1, -(2**63)),
     Scalar.TEXT: ("", "a", "A", "b", "é", "É", "a%b", "a_b", "\\", "ab\\", "zß", "𝄞", "a\nb"),
     Scalar.FLOAT: (0.0, -0.0, 1.5, -2.25, 1e300, 1e-300),
-    Scalar.DECIMAL: (Decimal("1.0"), Decimal("1.00"), Decimal("-2.5"), Decimal("0"), Decimal("1e20"), Decimal("3.333")),
+    Scalar.DECIMAL: (Decimal("1.0"), Decimal("1.00"), Decimal("-2.5"), Decimal("0.00"), Decimal("0"), Decimal("1e20")),
     Scalar.BOOL: (True, False),
     Scalar.DATETIME: (
         datetime(2013, 1, 1, tzinfo=UTC),
@@ -72,6 +73,10 @@ class World:
     def __repr__(self) -> str:
         return f"<World of {', '.join(self.rows)}>"
 
+    def kept(self) -> dict[str, list[dict[str, object]]]:
+        """The rows without those softly deleted."""
+        return {name: [row for row in rows if row.get("deleted_at") is None] for name, rows in self.rows.items()}
+
     def told(self) -> str:
         """All of it, for a failure's report."""
         lines = []
@@ -90,14 +95,25 @@ def worlds(draw: st.DrawFn) -> World:
     for number, name in enumerate(names):
         refs = {f"{target.lower()}_ref": target for target in names[: number + 1] if draw(st.booleans())}
         entities[name] = _entity(name, shapes[name], refs, draw(st.booleans()))
+    if draw(st.booleans()):
+        entities[names[-1]] = _linking(names, shapes[names[-1]], draw(st.booleans()))
     entities = _with_manys(entities)
-    entities = {name: _with_computed(entity) for name, entity in entities.items()}
+    entities = draw(_with_links(entities))
+    entities = {name: draw(_with_computed(entity)) for name, entity in entities.items()}
+    entities = {name: _with_soft_delete(one) if draw(st.integers(0, 2)) == 0 else one for name, one in entities.items()}
     settled = {name: draw(_with_policy(entity, entities)) for name, entity in entities.items()}
     rows: dict[str, list[dict[str, object]]] = {}
     for name in names:
         keys = {one: [row["id"] for row in given] for one, given in rows.items()}
         rows[name] = draw(_rows(settled[name], keys))
-    return World(Manifest("world", "America/New_York", settled), rows)
+    functions = {f"{name}.made": made for name in names}
+    return World(Manifest("world", "America/New_York", settled, functions=functions), rows)
+
+
+def made(row: Any) -> str:
+    """What every entity's field `made` is: the values it needs, as Python was handed them."""
+    # JSON does not tell zeros apart by their sign.
+    return repr({name: one + 0.0 if isinstance(one, float) else one for name, one in vars(row).items()})
 
 
 def values(type_: Type) -> st.SearchStrategy[Any]:
@@ -108,9 +124,9 @@ def values(type_: Type) -> st.SearchStrategy[Any]:
 
 @st.composite
 def _fields(draw: st.DrawFn, entity: str) -> dict[str, Field]:
-    scalars = draw(st.lists(st.sampled_from(list(Scalar)), min_size=2, max_size=5))
+    scalars = draw(st.lists(st.sampled_from(list(Scalar)), min_size=1, max_size=4))
     fields = {"id": Field("id", INT, "id")}
-    for number, scalar in enumerate([Scalar.INT, Scalar.TEXT, *scalars]):
+    for number, scalar in enumerate([Scalar.INT, Scalar.TEXT, Scalar.DECIMAL, *scalars]):
         array = number > 1 and scalar in ARRAYS and draw(st.booleans())
         choices = ("a", "b", "A") if scalar is Scalar.TEXT and number > 1 and not array and draw(st.booleans()) else ()
         name = f"{scalar.value}_{number}"
@@ -130,36 +146,74 @@ def _entity(name: str, fields: dict[str, Field], refs: Mapping[str, str], flag: 
     )  # fmt: skip
 
 
+def _linking(names: Sequence[str], fields: dict[str, Field], flag: bool) -> Entity:
+    """The last entity as one that stands between others: two Refs to the first and one to each of the rest."""
+    refs = {"again_ref": names[0], **{f"{target.lower()}_ref": target for target in names[:-1]}}
+    return _entity(names[-1], fields, refs, flag)
+
+
 def _with_manys(entities: Mapping[str, Entity]) -> dict[str, Entity]:
     found = dict(entities)
-    for entity in entities.values():
-        for relation in entity.relations.values():
-            target = found[relation.target]
-            name = f"{entity.name.lower()}_many"
-            many = Relation(
-                name, target.name, entity.name, many=True, local="id", remote=relation.name, back=relation.name
-            )
-            found[target.name] = replace(target, relations={**target.relations, name: many})
+    for entity, ref in _refs(entities):
+        name = f"{entity.lower()}_by_{ref.name}"
+        many = Relation(name, ref.target, entity, many=True, local="id", remote=ref.name, back=ref.name)
+        found[ref.target] = _related(found[ref.target], many)
     return found
 
 
-def _with_computed(entity: Entity) -> Entity:
+@st.composite
+def _with_links(draw: st.DrawFn, entities: Mapping[str, Entity]) -> dict[str, Entity]:
+    """Some of the ways that lead over one entity to another, or back to the same: by two Refs of the first."""
+    found = dict(entities)
+    for between in entities:
+        ways = list(permutations([ref for name, ref in _refs(entities) if name == between], 2))
+        for back, onward in draw(st.lists(st.sampled_from(ways), max_size=2, unique=True)) if ways else ():
+            name = f"over_{between.lower()}_{back.name}_{onward.name}"
+            middle = Middle(between, back.name, onward.name)
+            links = Relation(name, back.target, onward.target, many=True, local="id", remote="id", middle=middle)
+            found[back.target] = _related(found[back.target], links)
+    return found
+
+
+def _refs(entities: Mapping[str, Entity]) -> Iterator[tuple[str, Relation]]:
+    for entity in entities.values():
+        yield from ((entity.name, one) for one in entity.relations.values() if not one.many)
+
+
+def _related(entity: Entity, relation: Relation) -> Entity:
+    return replace(entity, relations={**entity.relations, relation.name: relation})
+
+
+@st.composite
+def _with_computed(draw: st.DrawFn, entity: Entity) -> Entity:
     number = entity.fields["int_0"]
     doubled = Function("add", (Column(number), Column(entity.fields["id"])), INT)
     text = Function("concat", (Column(entity.fields["text_1"]), Constant("!", TEXT)), TEXT)
+    needs = draw(st.lists(st.sampled_from([*entity.fields, "doubled"]), min_size=1, max_size=4, unique=True))
     fields = {
         **entity.fields,
         "doubled": Field("doubled", INT, "", nullable=True, computed="sql"),
         "loud": Field("loud", TEXT, "", nullable=True, computed="sql"),
+        "made": Field("made", TEXT, "", nullable=True, computed="python"),
     }
-    return replace(entity, fields=fields, computed={"doubled": Computed(doubled), "loud": Computed(text)})
+    python = Computed(function=f"{entity.name}.made", needs=tuple(needs))
+    computed = {"doubled": Computed(doubled), "loud": Computed(text), "made": python}
+    return replace(entity, fields=fields, computed=computed)
+
+
+def _with_soft_delete(entity: Entity) -> Entity:
+    """As a declaration with `soft_delete=True` is read."""
+    field = Field("deleted_at", DATETIME, "deleted_at", nullable=True, private=True, managed="deleted")
+    return replace(entity, fields={**entity.fields, field.name: field}, soft_delete=field.name)
 
 
 @st.composite
 def _with_policy(draw: st.DrawFn, entity: Entity, entities: Mapping[str, Entity]) -> Entity:
     scope = Scope(entities, entity, private=True)
     read = resolve(draw(st.one_of(st.just(TRUE), rules(entity))), scope)
-    masked = draw(st.lists(st.sampled_from(["int_0", "text_1", "doubled", *entity.relations]), max_size=2, unique=True))
+    masked = draw(
+        st.lists(st.sampled_from(["int_0", "text_1", "doubled", "made", *entity.relations]), max_size=2, unique=True)
+    )
     masks = {name: resolve(draw(rules(entity)), scope) for name in masked if name in entity.fields}
     policy = Policy(read=read, fields=masks)
     if draw(st.integers(0, 4)) == 0:

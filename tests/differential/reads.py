@@ -20,6 +20,7 @@ from kingpost.model.expressions import (
     Or,
     Slot,
 )
+from kingpost.model.fields import Field
 from kingpost.model.manifest import Entity, Manifest
 from kingpost.model.types import INT, NUMERIC, Scalar, Type
 from kingpost.query.operations import Aggregate, Group, Include, Operation, Order, Read
@@ -63,7 +64,7 @@ def groups(draw: st.DrawFn, manifest: Manifest) -> Asked:
     """A page of buckets of some entity."""
     asking = Asking(manifest)
     entity = draw(st.sampled_from(list(manifest.entities.values())))
-    by = draw(st.lists(_names(entity, manifest, _groupable), min_size=1, max_size=2, unique=True))
+    by = draw(st.lists(_names(entity, manifest, _sortable), min_size=1, max_size=2, unique=True))
     aggregates = tuple(draw(st.lists(_aggregates(entity), max_size=3, unique=True)))
     sort = [
         Order(one, draw(st.booleans()))
@@ -112,7 +113,7 @@ def _include(draw: st.DrawFn, entity: Entity, name: str, asking: Asking, depth: 
     target = asking.manifest.entities[relation.target]
     if relation.many:
         return Include(name, draw(_read(target, asking, depth + 1)))
-    return Include(name, Read("", fields=draw(st.sampled_from([None, ("id",), ("text_1", "doubled")]))))
+    return Include(name, Read("", fields=draw(st.sampled_from([None, ("id",), ("text_1", "doubled"), ("made",)]))))
 
 
 @st.composite
@@ -144,7 +145,7 @@ def _comparison(draw: st.DrawFn, entity: Entity, asking: Asking) -> Expression:
         if relation.many and draw(st.booleans()):
             path.append(draw(st.sampled_from(["some", "every", "none"])))
         entity = asking.manifest.entities[relation.target]
-    one = entity.fields[draw(st.sampled_from(sorted(entity.public())))]
+    one = entity.fields[draw(st.sampled_from(sorted(_asked(entity))))]
     name = Name((*path, one.name))
     if draw(st.integers(0, 5)) == 0:
         return IsNull(name)
@@ -173,17 +174,17 @@ def _given(type_: Type, operator: Comparison) -> st.SearchStrategy[Any]:
 
 
 def _names(entity: Entity, manifest: Manifest, fits: Any) -> st.SearchStrategy[Name]:
-    found = [Name((one.name,)) for one in entity.public().values() if fits(one.type)]
+    found = [Name((one.name,)) for one in _asked(entity).values() if fits(one.type)]
     for relation in entity.relations.values():
         if not relation.many:
             target = manifest.entities[relation.target]
-            found += [Name((relation.name, one.name)) for one in target.public().values() if fits(one.type)]
+            found += [Name((relation.name, one.name)) for one in _asked(target).values() if fits(one.type)]
     return st.sampled_from(found)
 
 
 def _aggregates(entity: Entity) -> st.SearchStrategy[Aggregate]:
     found = [Aggregate("count")]
-    for one in entity.public().values():
+    for one in _asked(entity).values():
         if _sortable(one.type):
             found += [Aggregate("count", Name((one.name,))), Aggregate("count_distinct", Name((one.name,)))]
         if one.type.scalar in NUMERIC and not one.type.array:
@@ -191,9 +192,10 @@ def _aggregates(entity: Entity) -> st.SearchStrategy[Aggregate]:
     return st.sampled_from(found)
 
 
+def _asked(entity: Entity) -> dict[str, Field]:
+    """The fields that a store can be asked about: all but those made in Python."""
+    return {name: one for name, one in entity.public().items() if one.computed != "python"}
+
+
 def _sortable(type_: Type) -> bool:
     return not type_.array and type_.scalar is not Scalar.JSON
-
-
-def _groupable(type_: Type) -> bool:
-    return _sortable(type_) and type_.scalar not in (Scalar.FLOAT, Scalar.DECIMAL)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -14,10 +16,18 @@ from hypothesis.errors import NoSuchExample
 import kingpost.query.evaluate as in_memory
 import kingpost.store.postgres.expressions as in_sql
 import kingpost.store.postgres.paging as sql_paging
+from kingpost.model.expressions import Expression
+from kingpost.model.manifest import Entity
+from kingpost.policy.allow import allow
+from kingpost.policy.hops import HOPS
+from kingpost.policy.rules import Rules
 from tests.differential.test_differential import SLOW, Stores, cases
 from tests.postgres_fixture import new_database
 
 EXAMPLES_MAX = 500
+RARE_EXAMPLES_MAX = 2_500
+# As a name the package gives its function run.
+in_memory_run: Any = import_module("kingpost.store.memory.run")
 # Hypothesis writes out what it drew, and a random model is large.
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
@@ -29,8 +39,8 @@ def stores(postgres_url: str) -> Iterator[Stores]:
     both.close()
 
 
-def finds_a_difference(stores: Stores) -> bool:
-    quick = settings(SLOW, max_examples=EXAMPLES_MAX, phases=[Phase.generate], database=None)
+def finds_a_difference(stores: Stores, examples_max: int = EXAMPLES_MAX) -> bool:
+    quick = settings(SLOW, max_examples=examples_max, phases=[Phase.generate], database=None)
     try:
         find(cases(), lambda case: bool(stores.differences(*case)), settings=quick)
     except NoSuchExample:
@@ -56,3 +66,40 @@ def test_nulls_first_in_sql_is_found(stores: Stores, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("kingpost.store.postgres.compile_page.sort_keys", first)
     assert finds_a_difference(stores)
+
+
+@pytest.mark.soak
+def test_a_row_shown_once_for_each_link_is_found(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    def each(self: Any, links: Any, row: Any) -> Iterator[Any]:
+        between = self._tables.lookup(links.walk.entity, links.back, row[links.relation.local])
+        for link in self._admitted(links.walk, between):
+            yield from self._tables.lookup(links.relation.target, links.relation.remote, link[links.onward])
+
+    monkeypatch.setattr(in_memory_run._Running, "_beyond", each)
+    assert finds_a_difference(stores, RARE_EXAMPLES_MAX)
+
+
+@pytest.mark.soak
+def test_equal_decimals_in_two_buckets_are_found(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_memory_run, "identity", lambda type_: str)
+    assert finds_a_difference(stores, RARE_EXAMPLES_MAX)
+
+
+@pytest.mark.soak
+def test_a_rule_that_sees_deleted_rows_is_found(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Rules, "_kept", _all)
+    assert finds_a_difference(stores, RARE_EXAMPLES_MAX)
+
+
+def test_a_filter_that_sees_deleted_rows_is_found(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    thinned = partial(allow, hops={**HOPS, "deleted": _as_is})
+    monkeypatch.setattr("tests.differential.compare.allow", thinned)
+    assert finds_a_difference(stores)
+
+
+def _all(_rules: Rules, _entity: Entity) -> None:
+    """The condition that admits every row."""
+
+
+def _as_is(where: Expression, _entity: Entity, _rules: Rules) -> Expression:
+    return where
