@@ -16,7 +16,8 @@ from tests.asgi import Got, fetch
 from tests.asking import BOB, BOSS, DEE, NOBODY
 
 ADMIN = Actor("9", frozenset({"admin", "boss", "member"}), {"org": "acme"})
-PEOPLE = {"boss": BOSS, "bob": BOB, "dee": DEE, "admin": ADMIN}
+UMA = Actor("uma", frozenset({"dispatcher"}), {"airline": "UA"})
+PEOPLE = {"boss": BOSS, "bob": BOB, "dee": DEE, "admin": ADMIN, "uma": UMA}
 
 
 class RestDesk:
