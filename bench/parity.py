@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from dataclasses import dataclass
 from urllib.parse import quote
 
+from bench.asking import Json, Unequal, ask, difference
 from bench.cases import Case, request
+from bench.load import Job
 from bench.servers import Contender
 
-Json: TypeAlias = Any  # what json.loads gives
-HEADERS = ("content-type", "content-length", "vary", "x-request-id")
-READ_TIMEOUT_S = 30.0
+HEADERS = ("content-type", "content-length", "vary", "x-request-id", "cache-control")
 
 
-class Unequal(Exception):
-    """Two contenders answer one request differently, or one answers it wrongly."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A case that reads: the requests of each contender; they leave nothing behind."""
+
+    requests: Mapping[str, tuple[str, ...]]
+
+    async def job(self, contender: Contender, seconds: float) -> Job:
+        """The same at every round."""
+        return Job(contender.port, self.requests[contender.name], seconds)
+
+    async def restore(self, contender: Contender) -> None:
+        """There is nothing to restore."""
 
 
 async def requests_of(case: Case, contenders: Mapping[str, Contender], token: str) -> dict[str, tuple[str, ...]]:
@@ -33,9 +41,9 @@ async def requests_of(case: Case, contenders: Mapping[str, Contender], token: st
         if not expected:
             expected = answers
         for path, wanted, got in zip(paths, expected, answers, strict=True):
-            difference = _difference(wanted, got)
-            if difference is not None:
-                raise Unequal(f"{case.id}: {name} and {next(iter(contenders))} differ for {path}: {difference}")
+            differs = difference(wanted, got)
+            if differs is not None:
+                raise Unequal(f"{case.id}: {name} and {next(iter(contenders))} differ for {path}: {differs}")
         made[name] = tuple(request(path, token) for path in paths)
     return made
 
@@ -57,24 +65,15 @@ async def _ask_all(case: Case, contender: Contender, token: str) -> tuple[list[s
 
 
 async def _ask(contender: Contender, path: str, token: str) -> Json:
-    reader, writer = await asyncio.open_connection("127.0.0.1", contender.port)
-    try:
-        writer.write(request(path, token).encode("latin-1"))
-        async with asyncio.timeout(READ_TIMEOUT_S):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            status, *lines = head.strip().split("\r\n")
-            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-            body = await reader.readexactly(int(headers["content-length"]))
-    finally:
-        writer.close()
-        await writer.wait_closed()
-    if " 200 " not in f"{status} ":
-        raise Unequal(f"{contender.name} answers {path} with {status}: {body[:300].decode(errors='replace')}")
+    reply = await ask(contender.port, request(path, token))
+    if reply.status != 200:
+        said = reply.body[:300].decode(errors="replace")
+        raise Unequal(f"{contender.name} answers {path} with {reply.status}: {said}")
     wanted = (*HEADERS, "etag") if path.startswith("/v1/flights/") else HEADERS
-    if missing := [name for name in wanted if name not in headers]:
+    if missing := [name for name in wanted if name not in reply.headers]:
         raise Unequal(f"{contender.name} answers {path} without {', '.join(missing)}")
-    answer = json.loads(body)
-    if ("next" in answer and answer["next"] is not None) and "link" not in headers:
+    answer = reply.json()
+    if ("next" in answer and answer["next"] is not None) and "link" not in reply.headers:
         raise Unequal(f"{contender.name} answers {path} without link")
     return answer
 
@@ -88,16 +87,3 @@ def _without_cursors(value: Json) -> Json:
         name: (one is not None) if name in ("next", "prev") or name.endswith("_next") else _without_cursors(one)
         for name, one in value.items()
     }
-
-
-def _difference(wanted: Json, got: Json, at: str = "") -> str | None:
-    """The first place where two values differ; objects are equal whatever the order of their members."""
-    if isinstance(wanted, dict) and isinstance(got, dict) and wanted.keys() == got.keys():
-        found = (_difference(wanted[name], got[name], f"{at}.{name}") for name in wanted)
-        return next((one for one in found if one is not None), None)
-    if isinstance(wanted, list) and isinstance(got, list) and len(wanted) == len(got):
-        found = (_difference(one, other, f"{at}[{n}]") for n, (one, other) in enumerate(zip(wanted, got, strict=True)))
-        return next((one for one in found if one is not None), None)
-    if wanted == got and type(wanted) is type(got):
-        return None
-    return f"at {at or 'the top'}: {json.dumps(wanted)[:120]} and {json.dumps(got)[:120]}"

@@ -38,7 +38,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "kingpost": (*_GRANIAN, "bench.contenders.kingpost_app:app"),
         "open": (*_GRANIAN, "bench.contenders.kingpost_app:open_app"),
         "floor": (*_GRANIAN, "bench.contenders.floor:app"),
-        "fastapi": (*_UVICORN, "bench.contenders.fastapi_app:app"),
+        "fastapi": (*_UVICORN, "bench.contenders.fastapi_writes:app"),
     }
 )
 

@@ -206,10 +206,11 @@ class Page(BaseModel, Generic[Item]):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What a verified token says."""
+    """What a verified token says; whose flights they may write is `dispatches`."""
 
     competitor: str | None
     staff: bool
+    dispatches: str | None
     until: float
 
     @property
@@ -226,8 +227,10 @@ class Caller:
 callers: dict[str, Caller] = {}
 
 
-def identify(authorization: Annotated[str, Header()]) -> Caller:
+async def identify(authorization: Annotated[str | None, Header()] = None) -> Caller:
     """Verify a bearer token, once."""
+    if authorization is None:
+        raise HTTPException(401, "no credentials")
     caller = callers.get(authorization)
     if caller is None or caller.until < time.time():
         caller = callers[authorization] = verify(authorization)
@@ -244,7 +247,9 @@ def verify(authorization: str) -> Caller:
         raise HTTPException(401, "no valid token") from error
     if scheme.lower() != "bearer":
         raise HTTPException(401, "no bearer token")
-    return Caller(claims.get("competitor"), bool({"dispatcher", "admin"} & {*claims.get("roles", ())}), claims["exp"])
+    roles = {*claims.get("roles", ())}
+    dispatches = claims.get("airline") if "dispatcher" in roles else None
+    return Caller(claims.get("competitor"), bool({"dispatcher", "admin"} & roles), dispatches, claims["exp"])
 
 
 async def session() -> AsyncIterator[AsyncSession]:
@@ -450,6 +455,6 @@ def answer(page: Page[Any], request: Request, caller: Caller) -> Response:
     return Response(body, media_type="application/json", headers=headers)
 
 
-def standard() -> dict[str, str]:
+def standard(cached: str = "private, no-cache") -> dict[str, str]:
     """The headers of every answer."""
-    return {"vary": "Authorization, Accept-Encoding", "x-request-id": token_hex(8)}
+    return {"vary": "Authorization, Accept-Encoding", "x-request-id": token_hex(8), "cache-control": cached}

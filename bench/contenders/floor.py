@@ -6,15 +6,10 @@ and the mask, and sets the same headers; but it knows only the questions of the 
 
 from __future__ import annotations
 
-import asyncio
-import os
 import re
-import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
-from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
@@ -25,45 +20,25 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 import msgspec
-from asyncpg.prepared_stmt import PreparedStatement
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
 
 from bench.contenders import floor_sql as sql
+from bench.contenders.floor_callers import Caller, Refused, identify
+from bench.contenders.floor_connections import close_all, fetch, open_all
+from bench.contenders.floor_writes import JSON_TYPE, UUID, create, update
 
 Message: TypeAlias = MutableMapping[str, Any]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
-CONNECTIONS = int(os.environ.get("KINGPOST_CONNECTIONS", "10"))
 LIMIT, LIMIT_MAX = 20, 100
-TOKENS_MAX = 4096
 ZONE = ZoneInfo("America/New_York")
-KEY = OctKey.import_key(os.environ["KINGPOST_SECRET"])
 INCLUDES = {"origin", "dest", "plane", "airline"}
 GROUPED = {"group": "airline", "aggregate": "count,avg:dep_delay", "sort": "-avg:dep_delay"}
 FLIGHTS_NEXT = "flights of airline"
-UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+BODY_BYTES_MAX = 1_048_576
+PATCHES = (b"application/merge-patch+json", b"application/json")
 HAVING = re.compile(r"count\[gt\]=([0-9]{1,18})")
-
-
-class Refused(Exception):
-    """A request that is answered with a problem (RFC 9457)."""
-
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status, self.detail = status, detail
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """What a verified token says, and until when (seconds since 1970) it does."""
-
-    competitor: str | None
-    staff: bool
-    until: float
 
 
 class FlightKeys(msgspec.Struct):
@@ -83,85 +58,6 @@ read_flight = msgspec.json.Decoder(FlightKeys).decode
 read_airline = msgspec.json.Decoder(AirlineKeys).decode
 read_cursor = msgspec.json.Decoder(list[str]).decode
 write_cursor = msgspec.json.Encoder().encode
-
-
-# --- Connections -----------------------------------------------------------------------------------------------------
-
-
-class Kept:
-    """One connection and the statements it has prepared."""
-
-    __slots__ = ("connection", "statements")
-
-    def __init__(self, connection: asyncpg.Connection[Any]) -> None:
-        self.connection = connection
-        self.statements: dict[str, PreparedStatement[Any]] = {}
-
-
-idle: list[Kept] = []
-waiting: deque[asyncio.Future[Kept]] = deque()
-
-
-async def connect() -> Kept:
-    """Connect, with JSON as bytes and page costs of cached data, without which PostgreSQL plans R2 anew each time."""
-    settings = {"jit": "off", "TimeZone": "UTC", "seq_page_cost": "0.1", "random_page_cost": "0.1"}
-    made = await asyncpg.connect(os.environ["KINGPOST_DATABASE_URL"], server_settings=settings)
-    await made.set_builtin_type_codec("json", schema="pg_catalog", codec_name="bytea", format="binary")
-    return Kept(made)
-
-
-async def fetch(statement: str, *values: object) -> list[Any]:
-    """Run a statement on the connection that was used last, or the next that is given back."""
-    if idle:
-        kept = idle.pop()
-    else:
-        waiting.append(future := asyncio.get_running_loop().create_future())
-        kept = await future
-    try:
-        prepared = kept.statements.get(statement)
-        if prepared is None:
-            prepared = kept.statements[statement] = await kept.connection.prepare(statement)
-        return await prepared.fetch(*values)
-    finally:
-        while waiting:
-            future = waiting.popleft()
-            if not future.done():
-                future.set_result(kept)
-                break
-        else:
-            idle.append(kept)
-
-
-# --- Who asks --------------------------------------------------------------------------------------------------------
-
-callers: dict[bytes, Caller] = {}
-
-
-def identify(credentials: bytes | None) -> Caller:
-    """Verify a bearer token, once."""
-    if credentials is None:
-        raise Refused(401, "no credentials")
-    caller = callers.get(credentials)
-    if caller is None or caller.until < time.time():
-        caller = verify(credentials)
-        if len(callers) >= TOKENS_MAX:
-            callers.clear()
-        callers[credentials] = caller
-    return caller
-
-
-def verify(credentials: bytes) -> Caller:
-    """Check the signature and the time of a token (RFC 7519)."""
-    scheme, _, token = credentials.partition(b" ")
-    try:
-        claims = jwt.decode(token, KEY, algorithms=["HS256"]).claims
-        jwt.JWTClaimsRegistry(exp={"essential": True}).validate(claims)
-    except (JoseError, ValueError) as error:
-        raise Refused(401, "no valid token") from error
-    if scheme.lower() != b"bearer":
-        raise Refused(401, "no bearer token")
-    roles = claims.get("roles", ())
-    return Caller(claims.get("competitor"), "dispatcher" in roles or "admin" in roles, claims["exp"])
 
 
 # --- What is asked ---------------------------------------------------------------------------------------------------
@@ -227,9 +123,9 @@ def cursor_of(fingerprint: str, way: str, *keys: str) -> bytes:
 FLIGHTS = frozenset({"airline", "departs_at[gte]", "sort", "limit", "cursor", "include"})
 GROUPS = frozenset({"group", "aggregate", "having", "sort", "limit"})
 AIRLINES = frozenset({"include", "flights.limit", "flights.sort", "limit", "cursor"})
-JSON = (b"content-type", b"application/json")
 PROBLEM = (b"content-type", b"application/problem+json")
 VARY = (b"vary", b"Authorization, Accept-Encoding")
+PRIVATE = (b"cache-control", b"private, no-cache")
 
 
 async def one_flight(key: str, caller: Caller, unless: bytes | None) -> tuple[int, bytes, Headers]:
@@ -242,8 +138,8 @@ async def one_flight(key: str, caller: Caller, unless: bytes | None) -> tuple[in
     body, version = rows[0]
     tag = f'"{version}-{blake2b(body, digest_size=8).hexdigest()}"'.encode()
     if unless is not None and (unless == b"*" or tag in unless):
-        return 304, b"", [(b"etag", tag)]
-    return 200, body, [(b"etag", tag), JSON]
+        return 304, b"", [(b"etag", tag), PRIVATE]
+    return 200, body, [(b"etag", tag), JSON_TYPE, PRIVATE]
 
 
 async def flights(query: str, caller: Caller) -> tuple[int, bytes, Headers]:
@@ -322,13 +218,13 @@ def listed(path: str, query: str, items: list[bytes], following: bytes, previous
         b'"%b"' % previous if previous else b"null",
     )
     if not following and not previous:
-        return 200, body, [JSON]
+        return 200, body, [JSON_TYPE, PRIVATE]
     base = "&".join(part for part in query.split("&") if not part.startswith("cursor="))
     address = f"{path}?{base}&cursor=".encode()
     links = [b'<%b%b>; rel="next"' % (address, following)] if following else []
     if previous:
         links.append(b'<%b%b>; rel="prev"' % (address, previous))
-    return 200, body, [JSON, (b"link", b", ".join(links))]
+    return 200, body, [JSON_TYPE, PRIVATE, (b"link", b", ".join(links))]
 
 
 # --- ASGI ------------------------------------------------------------------------------------------------------------
@@ -340,7 +236,7 @@ async def app(scope: Message, receive: Receive, send: Send) -> None:
         await lifespan(receive, send)
         return
     try:
-        status, body, headers = await answer(scope)
+        status, body, headers = await answer(scope, receive)
     except Refused as refused:
         status, headers = refused.status, [PROBLEM]
         body = write_cursor({"status": status, "detail": refused.detail})
@@ -354,7 +250,7 @@ async def app(scope: Message, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def answer(scope: Message) -> tuple[int, bytes, Headers]:
+async def answer(scope: Message, receive: Receive) -> tuple[int, bytes, Headers]:
     """Find out who asks for what, and answer it."""
     credentials = unless = None
     for name, value in scope["headers"]:
@@ -366,7 +262,7 @@ async def answer(scope: Message) -> tuple[int, bytes, Headers]:
     path: str = scope["path"]
     query = scope["query_string"].decode("ascii")
     if scope["method"] != "GET":
-        raise Refused(405, "only GET")
+        return await change(scope, receive, caller)
     if path.startswith("/v1/flights/"):
         if query:
             raise Refused(400, "no parameters here")
@@ -378,14 +274,44 @@ async def answer(scope: Message) -> tuple[int, bytes, Headers]:
     raise Refused(404, "no such path")
 
 
+async def change(scope: Message, receive: Receive, caller: Caller) -> tuple[int, bytes, Headers]:
+    """Answer a write."""
+    path, method = scope["path"], scope["method"]
+    if scope["query_string"]:
+        raise Refused(400, "no parameters here")
+    headers = dict(scope["headers"])
+    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if path == "/v1/flights" and method == "POST":
+        if kind != b"application/json":
+            raise Refused(415, "send application/json")
+        return await create(await body_of(receive), caller)
+    if path.startswith("/v1/flights/") and method == "PATCH":
+        if kind not in PATCHES:
+            raise Refused(415, "send application/merge-patch+json")
+        return await update(path[12:], await body_of(receive), headers.get(b"if-match"), caller)
+    raise Refused(405, "not offered here")
+
+
+async def body_of(receive: Receive) -> bytes:
+    """The whole body, within its bound."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body"):
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > BODY_BYTES_MAX:
+            raise Refused(413, "too long")
+    return body
+
+
 async def lifespan(receive: Receive, send: Send) -> None:
     """Connect before the first request, disconnect after the last."""
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            idle.extend(await asyncio.gather(*(connect() for _ in range(CONNECTIONS))))
+            await open_all()
             await send({"type": "lifespan.startup.complete"})
         else:
-            await asyncio.gather(*(kept.connection.close() for kept in idle))
+            await close_all()
             await send({"type": "lifespan.shutdown.complete"})
             return

@@ -10,6 +10,7 @@ from kingpost import App, Index, Key, Many, Policy, Ref, Table, anyone, me, role
 from kingpost.constraints import Ge
 from kingpost.model.expressions import TRUE
 from kingpost.model.manifest import Policy as BoundPolicy
+from kingpost.wiring import Declared
 
 
 class Airline(Table):
@@ -59,21 +60,27 @@ class Flight(Table, scan_rows_max=1_000_000):
     remarks: str | None = None
 
     indexes = [Index("origin", "-departs_at"), Index("airline", "departs_at"), Index("-dep_delay")]
-    policy = Policy(read=this.airline != me.competitor, fields={"remarks": role("dispatcher") | role("admin")})
+    policy = Policy(
+        read=this.airline != me.competitor,
+        create=role("dispatcher") & (this.airline == me.airline),
+        update=role("dispatcher") & (this.airline == me.airline),
+        fields={"remarks": role("dispatcher") | role("admin")},
+    )
 
 
-def _app() -> App:
-    return App("flights", timezone="America/New_York", entities=[Airline, Airport, Plane, Flight])
-
-
-def _open() -> App:
+class Open(App):
     """The same with nothing to filter or mask; `remarks` is private instead, so that the answers are equal."""
-    made = _app()
-    flight = made.manifest.entities["Flight"]
-    fields = {**flight.fields, "remarks": replace(flight.fields["remarks"], private=True)}
-    flight = replace(flight, policy=BoundPolicy(read=TRUE), fields=fields)
-    made.manifest = replace(made.manifest, entities={**made.manifest.entities, "Flight": flight})
-    return made
+
+    @property
+    def declared(self) -> Declared:
+        """As declared, but for the flights."""
+        found = super().declared
+        flight = found.manifest.entities["Flight"]
+        fields = {**flight.fields, "remarks": replace(flight.fields["remarks"], private=True)}
+        flight = replace(flight, policy=BoundPolicy(read=TRUE), fields=fields)
+        return replace(found, manifest=replace(found.manifest, entities={**found.manifest.entities, "Flight": flight}))
 
 
-app, open_app = _app(), _open()
+ENTITIES = [Airline, Airport, Plane, Flight]
+app = App("flights", timezone="America/New_York", entities=ENTITIES)
+open_app = Open("flights", timezone="America/New_York", entities=ENTITIES)
