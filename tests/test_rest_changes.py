@@ -7,9 +7,10 @@ from uuid import UUID
 
 import pytest
 
+from kingpost.call import Actor
 from tests.asgi import Got
-from tests.asking import domain_in_memory
-from tests.rest_desk import RestDesk
+from tests.asking import BOSS, domain_in_memory
+from tests.rest_desk import PEOPLE, RestDesk
 
 ALPHA, BETA = str(UUID(int=1)), str(UUID(int=4))
 
@@ -249,3 +250,13 @@ async def test_options_and_allow_name_what_a_path_takes(ask: RestDesk) -> None:
     assert got.header("allow") == "GET, HEAD, OPTIONS, PUT, PATCH, DELETE"
     assert "application/json-patch+json" in (got.header("accept-patch") or "")
     assert (await ask("POST", f"/v1/projects/{ALPHA}", {})).header("allow") == "GET, HEAD, OPTIONS, PUT, PATCH, DELETE"
+
+
+async def test_an_answer_is_not_given_again_to_who_may_no_longer_do_it(ask: RestDesk) -> None:
+    body = {"team": "red", "name": "once more"}
+    assert (await ask("POST", "/v1/projects", body, idempotency_key="lost")).status == 201
+    PEOPLE["demoted"] = Actor(BOSS.id, frozenset({"member"}), BOSS.claims)
+    PEOPLE["moved"] = Actor(BOSS.id, BOSS.roles, {"org": "umbra"})
+    assert (await ask("POST", "/v1/projects", body, who="demoted", idempotency_key="lost")).status == 403
+    assert (await ask("POST", "/v1/projects", body, who="moved", idempotency_key="lost")).status == 403
+    assert (await ask("POST", "/v1/projects", body, idempotency_key="lost")).status == 201

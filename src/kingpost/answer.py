@@ -15,7 +15,7 @@ from kingpost.query.derive import derive
 from kingpost.query.operations import Perform, Together
 from kingpost.query.stages import Plan
 
-__all__ = ["Engine", "Shape", "answer"]
+__all__ = ["Engine", "Shape", "answer", "check"]
 ROLE_SETS_MAX = 64
 
 
@@ -31,6 +31,16 @@ async def answer(call: Call, engine: Engine, run: Service[Ask, Answer] | None = 
     except Forbidden as refusal:
         raise refusal if call.actor.known else who_are_you(refusal) from None
     return found if plan.derived is None else derive(found, plan.derived, engine.manifest)
+
+
+def check(call: Call, engine: Engine) -> None:
+    """Ask the policy about a call as far as roles decide, and nothing else.
+
+    Raises:
+        Forbidden, Unauthenticated: it says no.
+    """
+    shape = engine.shapes.get(call.skeleton) or engine.shapes.put(call.skeleton, _shape(call, engine))
+    allow(shape.bound, shape.bound.roles & call.actor.roles, known=call.actor.known)
 
 
 def _shape(call: Call, engine: Engine) -> Shape:

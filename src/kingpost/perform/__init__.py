@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import SystemRandom
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
-from kingpost.answer import Engine, answer
-from kingpost.call import Answer, Call
+from msgspec import structs
+
+from kingpost.answer import Engine, answer, check
+from kingpost.call import Answer, Call, Part
 from kingpost.errors import Contended
 from kingpost.perform.acting import Acting
 from kingpost.perform.idempotency import KEEP_S, again, record, scope
@@ -81,11 +83,21 @@ class Performer:
         whose, key = scope(call), call.idempotency_key
         known = await transaction.claim(whose, key, call.deadline)
         if known is not None:
-            await self._acting.check_again(call, operation)
+            self._check_again(call, operation)
             return again(known, call)
         done = await self._do(call, operation, transaction)
         await transaction.remember(whose, key, record(call, done), KEEP_S)
         return done
+
+    def _check_again(self, call: Call, operation: Operation) -> None:
+        """Ask the policy once more before an answer is given again, as far as it can be decided without its rows."""
+        if isinstance(operation, Perform):
+            self._acting.check_again(call, operation)
+        elif isinstance(operation, Together):
+            for part in cast("Sequence[Part]", call.values):
+                check(structs.replace(call, skeleton=part.skeleton, values=part.values, read=part.read), self._engine)
+        else:
+            check(call, self._engine)
 
     async def _do(self, call: Call, operation: Operation, transaction: Transaction) -> Answer:
         if isinstance(operation, Perform):

@@ -22,7 +22,7 @@ from kingpost.ports import Transaction
 from kingpost.query.arguments import Arguments, arguments
 from kingpost.query.coerce import coercer
 from kingpost.query.objects import Objects, key_of
-from kingpost.query.operations import Create, Delete, Hold, Operation, Perform, Update, Upsert, Write
+from kingpost.query.operations import Create, Delete, Hold, Perform, Update, Upsert, Write
 from kingpost.query.rendering import rendered, renderer
 
 Key = tuple[object, ...]
@@ -144,16 +144,15 @@ class Acting:
             found.append(read)
         return found
 
-    async def check_again(self, call: Call, operation: Operation) -> None:
-        """Ask the policy of an action once more before its remembered answer is given again, as far as roles decide.
+    def check_again(self, call: Call, operation: Perform) -> None:
+        """Ask the policy of an action that is done to nothing once more, before its remembered answer is given again.
 
         Raises:
             Forbidden, Unauthenticated: it says no now.
         """
-        if isinstance(operation, Perform):
-            action = self.action(operation)
-            if action.subject is None:
-                self._check(action, call, {})
+        action = self.action(operation)
+        if action.subject is None:
+            self._check(action, call, {})
 
     def _given(self, action: Action, operation: Perform, call: Call) -> dict[str, object]:
         """Native values of all arguments; a row in the path by the key that stands there."""
