@@ -42,6 +42,17 @@ async def delay(ctx: Context, flight: Flight, minutes: Annotated[int, Gt(0)]) ->
     return await ctx.update(flight, dep_delay=(flight.dep_delay or 0) + minutes)
 
 
+@app.action(policy=role("dispatcher"), isolation="serializable", retry=50)
+async def level(ctx: Context, minutes: int) -> int:
+    """Add to the smallest delay of all, which takes looking at all: only one at a time can be right."""
+    flights = await ctx.find(
+        Flight, (this.airline == "UA") & (this.number > 0) & ~this.dep_delay.is_null(), limit=1_000
+    )
+    least = min(flights, key=lambda one: (one.dep_delay or 0, str(one.id)))
+    await ctx.update(least, dep_delay=(least.dep_delay or 0) + minutes)
+    return least.dep_delay or 0
+
+
 @app.action(policy=may)
 async def fail_late(ctx: Context, flight: Flight) -> None:
     """Write, and then think better of it."""
@@ -144,6 +155,14 @@ async def test_what_an_action_reads_stays_true_until_it_ends(writing: Writing) -
 @pytest.mark.soak
 async def test_what_an_action_reads_stays_true_a_hundred_times_each(writing: Writing) -> None:
     await delays_add_up(writing, 100)
+
+
+async def test_a_serializable_action_is_run_again_until_nobody_comes_between(writing: Writing) -> None:
+    for row in writing.ids[:4]:
+        await writing.set(row, -10_000, (await writing.read(row))["version"])
+    perform = Perform("level", Slot(0))
+    await asyncio.gather(*(writing.ask(perform, {"minutes": 100}) for _ in range(8)))
+    assert [(await writing.read(row))["dep_delay"] for row in writing.ids[:4]] == [-9_800] * 4
 
 
 async def test_a_request_that_is_sent_many_times_at_once_has_one_effect(writing: Writing) -> None:
