@@ -75,7 +75,7 @@ def test_a_row_shown_once_for_each_link_is_found(stores: Stores, monkeypatch: py
         for link in self._admitted(links.walk, between):
             yield from self._tables.lookup(links.relation.target, links.relation.remote, link[links.onward])
 
-    monkeypatch.setattr(in_memory_run._Running, "_beyond", each)
+    monkeypatch.setattr(in_memory_run.Running, "_beyond", each)
     assert finds_a_difference(stores, RARE_EXAMPLES_MAX)
 
 
