@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from examples.flights.app import TRY, app
+from examples.flights.app import TRY, TRY_WRITE, app
 from kingpost.answer import Engine
 from kingpost.errors import CallerError
 from kingpost.model.declare import Table
@@ -87,6 +87,14 @@ async def test_what_the_first_screen_offers_is_answered(target: str, flights: En
 def test_the_readme_tries_what_the_first_screen_offers() -> None:
     tried = re.findall(r"^curl -g 'http://127\.0\.0\.1:8000(.+)'$", (TOP / "README.md").read_text(), re.MULTILINE)
     assert tried == TRY
+
+
+def test_the_readme_writes_what_the_first_screen_offers() -> None:
+    who, path, body = TRY_WRITE
+    (block,) = re.findall(r"^curl -X POST (?:.+\\\n)+.+", (TOP / "README.md").read_text(), re.MULTILINE)
+    assert f"'http://127.0.0.1:8000{path}'" in block
+    assert f"kingpost token examples.flights --as {who})" in block
+    assert f"-d '{body}'" in block
 
 
 @pytest.mark.parametrize(("target", "who", "code"), examples("how-to/write-policies.md"))

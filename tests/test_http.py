@@ -260,7 +260,9 @@ async def test_a_preflight_is_answered(origin: str) -> None:
     )
     allowed = origin == "https://a.example"
     assert got.status == 204
-    assert got.header("access-control-allow-methods") == ("GET, HEAD, OPTIONS, POST, PATCH, DELETE" if allowed else None)
+    assert got.header("access-control-allow-methods") == (
+        "GET, HEAD, OPTIONS, POST, PATCH, DELETE" if allowed else None
+    )
     assert ("If-None-Match" in (got.header("access-control-allow-headers") or "")) == allowed
 
 

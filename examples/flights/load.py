@@ -80,7 +80,7 @@ def _flights() -> Iterator[Row]:
     for carrier, origin, dest, tailnum, number, hour, minute, left, delay in _read("flights.csv.zip", *columns):
         departs_at, departs_ms = _instant(hour, minute)
         yield {
-            "id": _identity(departs_ms, f"{carrier} {number} {origin} {dest}"),
+            "id": identity(departs_ms, f"{carrier} {number} {origin} {dest}"),
             "airline": carrier,
             "origin": origin,
             "dest": dest,
@@ -106,7 +106,7 @@ def _instant(hour: str, minute: str) -> tuple[datetime, int]:
     return at, int(at.timestamp()) * 1000
 
 
-def _identity(departs_ms: int, flight: str) -> UUID:
+def identity(departs_ms: int, flight: str) -> UUID:
     """A UUID of version 7 (RFC 9562, 5.7) whose random bits are a digest of what names the flight.
 
     An id made by chance would change with every load, and with it every address in the documentation and on the first

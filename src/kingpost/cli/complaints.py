@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kingpost.errors import KingpostError
+from kingpost.errors import DeclarationError, KingpostError
 
 
 def complain(message: str, hint: str | None = None) -> None:
@@ -16,6 +16,6 @@ def complain(message: str, hint: str | None = None) -> None:
 
 def complain_of(error: KingpostError) -> None:
     """Say what an error says; of one that stands for several, each."""
-    for fault in getattr(error, "faults", ()) or (error,):
+    for fault in error.faults if isinstance(error, DeclarationError) else (error,):
         at = getattr(fault, "at", None)
         complain(fault.message if at is None or fault.message.startswith(at) else f"{at}: {fault.message}", fault.hint)

@@ -79,6 +79,7 @@ def import_app(target: Target) -> ServedApp:
         ) from error
     found = getattr(module, target.attribute, None)
     if isinstance(found, ServedApp) and not isinstance(found, type):
+        assert found.manifest is not None, "what is declared wrongly is told here, once, before anything starts"
         return found
     what = "nothing" if found is None else f"a {type(found).__name__}"
     others = [

@@ -38,8 +38,14 @@ def first_screen(app: ServedApp, target: Target, at: Database) -> None:
     console.print("\nTry")
     for path in to_try(app, target):
         console.print(f"  curl -g '{url}{path}'", markup=False)
-    if command := token_command(app.manifest, target):
-        console.print(f'\nCall as someone: -H "Authorization: Bearer $({program()} {command})"', markup=False)
+    if write := write_to_try(target):
+        actor, path, body = write
+        token = f"Authorization: Bearer $({program()} token {_short(target)} --as {actor})"
+        json = "Content-Type: application/json"
+        console.print(f"  curl -X POST '{url}{path}' -H \"{token}\" -H '{json}' -d '{body}'", markup=False)
+    if command := token_command(app, target):
+        someone = " or ".join(actors_of(app)) or "someone"
+        console.print(f'\nCall as {someone}: -H "Authorization: Bearer $({program()} {command})"', markup=False)
     console.print("\n[bold]Ctrl-C[/bold] stops everything\n")
 
 
@@ -60,15 +66,37 @@ def program() -> str:
     return str(ours.relative_to(Path.cwd()) if ours.is_relative_to(Path.cwd()) else ours)
 
 
-def token_command(manifest: Manifest, target: Target) -> str | None:
+def write_to_try(target: Target) -> tuple[str, str, str] | None:
+    """A write worth a look: `TRY_WRITE` of the app's module or package, an actor's name, a path to post to, a body."""
+    for name in (target.module, target.module.rpartition(".")[0]):
+        offered: tuple[str, str, str] | None = getattr(sys.modules.get(name), "TRY_WRITE", None)
+        if offered:
+            return offered
+    return None
+
+
+def token_command(app: ServedApp, target: Target) -> str | None:
     """The arguments of `kingpost` that make a token that some policy of the model cares about, if any does."""
-    asked = asked_of_callers(manifest)
+    if actors := actors_of(app):
+        return f"token {_short(target)} --as {actors[0]}"
+    asked = asked_of_callers(app.manifest)
     if asked.first is None:
         return None
     # Only `id` is known by its meaning; what another claim holds the team knows.
     claims = "".join(f" --claim {name}=…" for name in asked.claims if name != "id")
     role = f" --role {asked.roles[0]}" if asked.roles else ""
-    return f"token {target.module.removesuffix('.app')}{role}{claims}{' --sub me' if 'id' in asked.claims else ''}"
+    return f"token {_short(target)}{role}{claims}{' --sub me' if 'id' in asked.claims else ''}"
+
+
+def actors_of(app: ServedApp) -> list[str]:
+    """The names of the app's development actors."""
+    from kingpost.app import App
+
+    return list(app.declared.development.actors) if isinstance(app, App) else []
+
+
+def _short(target: Target) -> str:
+    return target.module.removesuffix(".app")
 
 
 def _made(manifest: Manifest) -> list[str]:

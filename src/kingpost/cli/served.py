@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from kingpost.model.manifest import Manifest
@@ -18,7 +18,10 @@ class ServedApp(Protocol):
     """An ASGI app that was made of a manifest."""
 
     name: str
-    manifest: Manifest
+
+    @property
+    def manifest(self) -> Manifest:
+        """All that it serves."""
 
     def store_for(self, settings: Settings, observe: Observer, /) -> Store:
         """The store these settings name, not opened yet."""
@@ -26,8 +29,8 @@ class ServedApp(Protocol):
     async def __call__(
         self,
         scope: Scope,
-        receive: Callable[[], Awaitable[Mapping[str, Any]]],
-        send: Callable[[dict[str, Any]], Awaitable[None]],
+        receive: Callable[[], Awaitable[Any]],
+        send: Callable[[Any], Awaitable[None]],
     ) -> None:
         """ASGI 3."""
 

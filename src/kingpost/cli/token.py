@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kingpost.cli.callers import app_of, caller, claims_given, token_for
+
 if TYPE_CHECKING:
     from kingpost.model.manifest import Manifest
 
@@ -21,50 +23,37 @@ def _ttl(_: click.Context, __: click.Parameter, text: str) -> int:
     return int(found[1]) * _UNITS_S[found[2]]
 
 
-def _claims(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> dict[str, object]:
-    claims: dict[str, object] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise click.BadParameter(f"{text!r} is not NAME=VALUE")
-        claims[name] = _value(value)
-    return claims
-
-
 @click.command(epilog="Example:  kingpost token examples.flights --role dispatcher --claim airline=UA --ttl 8h")
 @click.argument("app", required=False)
+@click.option("--as", "name", help="One of the app's development actors.")
 @click.option("--sub", help="Who it is: me.id in policies.")
 @click.option("--role", "roles", multiple=True, help="A role; may be repeated.")
-@click.option("--claim", "claims", multiple=True, callback=_claims, help="NAME=VALUE, JSON or plain text; repeatable.")
+@click.option(
+    "--claim", "claims", multiple=True, callback=claims_given, help="NAME=VALUE, JSON or plain text; repeatable."
+)
 @click.option("--ttl", "ttl_s", default="1h", show_default=True, callback=_ttl, help="How long it is good.")
-def command(app: str | None, sub: str | None, roles: tuple[str, ...], claims: dict[str, object], ttl_s: int) -> None:
+def command(
+    app: str | None, name: str | None, sub: str | None, roles: tuple[str, ...], claims: dict[str, object], ttl_s: int
+) -> None:
     """Print a token signed with this folder's development secret.
 
-    Roles and claims that no policy of APP names are pointed out; APP may be left out.
+    Roles and claims that no policy of APP names are pointed out; APP may be left out, but not with --as.
     """
-    from kingpost.auth.tokens import mint
+    from kingpost.call import Actor
     from kingpost.cli.dev import development_settings
-    from kingpost.settings import development_secret
 
     settings = development_settings("token")
-    if app is not None or settings.app is not None:
+    if app is None and settings.app is None and name is None:
+        actor = Actor(sub, frozenset(roles), claims)
+    else:
         from kingpost.cli.locate import import_app, locate
 
-        _point_out(import_app(locate(app)).manifest, roles, claims)
-    parties = {"iss": settings.token_issuer, "aud": settings.token_audience}
-    claims = {name: value for name, value in parties.items() if value is not None} | claims
-    click.echo(mint(development_secret(settings), sub=sub, roles=roles, claims=claims, ttl_s=ttl_s))
-
-
-def _value(text: str) -> object:
-    """JSON if it is JSON, else the text itself: `airline=UA`, `level=3`, `origins=["JFK","LGA"]`."""
-    import json
-
-    try:
-        value: object = json.loads(text)
-    except ValueError:
-        return text
-    return value
+        found = import_app(locate(app))
+        _point_out(found.manifest, roles, claims)
+        actor = Actor(sub, frozenset(roles), claims)
+        if name is not None:
+            actor = caller(app_of(found), name, actor)
+    click.echo(token_for(actor, settings, ttl_s))
 
 
 def _point_out(manifest: Manifest, roles: Iterable[str], claims: Iterable[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeAlias, TypeVar, cast
+from typing import TypeAlias, TypeVar, cast, overload
 
 import msgspec
 from msgspec import structs
@@ -103,6 +103,10 @@ class Context:
         found = await self._asked(finding(declared, condition, sort, limit, include, self.actor))
         return cast("list[T]", self.objects.many(declared, found.body or b"[]"))
 
+    @overload
+    async def create(self, entity: type[T], **values: object) -> T: ...
+    @overload
+    async def create(self, entity: T, **values: object) -> T: ...
     async def create(self, entity: type[T] | T, **values: object) -> T:
         """Create a row: of a class and values, `ctx.create(Flight, number=1)`, or of a `New[Flight]`.
 
