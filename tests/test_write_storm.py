@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,11 @@ class Server:
             self.process = subprocess.Popen(
                 command, cwd=TOP, env=clean | own, stdout=out, stderr=out, start_new_session=True
             )
+
+    def keep_up(self) -> None:
+        """Start it again if it ended by itself, as whatever supervises it would: it needs its database to start."""
+        if self.process is not None and self.process.poll() is not None:
+            self.start()
 
     def kill(self) -> None:
         assert self.process is not None
@@ -129,7 +135,7 @@ def storm(url: str, folder: Path, rounds: int, crash: Callable[[], None]) -> Non
                 server.kill()
                 server.start()
                 before = sum(len(writer.acknowledged) for writer in writers)
-                wait_for(lambda: sum(len(one.acknowledged) for one in writers) > before)  # noqa: B023 - called at once
+                wait_for(partial(_more, writers, before), server.keep_up)
             elif number % 50 == 25:
                 crash()
             else:
@@ -198,9 +204,14 @@ async def connected(url: str) -> asyncpg.Connection[Any]:
     raise AssertionError("the database did not come back")
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
+def _more(writers: list[Writer], before: int) -> bool:
+    return sum(len(one.acknowledged) for one in writers) > before
+
+
+def wait_for(condition: Callable[[], bool], meanwhile: Callable[[], None] = lambda: None) -> None:
     until = time.monotonic() + PATIENCE_S
     while not condition():
+        meanwhile()
         assert time.monotonic() < until, "the server did not come back"
         time.sleep(0.02)
 
