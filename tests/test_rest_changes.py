@@ -230,10 +230,10 @@ async def test_the_same_request_twice_has_one_effect_and_one_answer(ask: RestDes
         ("PUT", "/v1/projects", b"{}", {}, 405),
         ("PATCH", "/v1/projects/nope", b"{}", {}, 400),
         ("DELETE", "/v1/nope/1", None, {}, 404),
-        ("GET", "/v1/batch", None, {}, 404),
+        ("GET", "/v1/batch", None, {}, 405),
         ("PUT", "/v1/batch", b"{}", {}, 405),
         ("POST", "/v1/batch", b"{}", {}, 422),
-        ("DELETE", f"/v1/projects/{ALPHA}", None, {"if_none_match": '"1-x"'}, 400),
+        ("DELETE", f"/v1/projects/{ALPHA}", None, {"if_none_match": '"1-x"'}, 412),
     ],
 )
 async def test_what_is_no_write_is_refused(

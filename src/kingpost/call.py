@@ -81,6 +81,20 @@ class Part(Struct, frozen=True):
     name: str = ""
 
 
+class Following(Struct, frozen=True):
+    """A part that depends on what the part before it answered, such as on the row that it read.
+
+    Args:
+        part: the same with nothing given yet: it names the row, which is locked, and what the policy is asked about.
+        made: the part itself, from that answer.
+        given: what it is made of besides; its repr is the same for the same request, and for no other.
+    """
+
+    part: Part
+    made: Callable[[Answer], Part]
+    given: object
+
+
 class Earlier(Struct, frozen=True):
     """A value of the row that an earlier part wrote: its key, or the field `field`. `where`: its JSON pointer."""
 

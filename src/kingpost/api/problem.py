@@ -127,9 +127,16 @@ def _headers(error: Exception, status: int, token_shown: bool) -> list[Header]:
     if isinstance(error, NotOffered) and status == 405:
         return [(b"allow", ", ".join(error.offered).encode())]
     if isinstance(error, NotTaken):
-        # RFC 9110, 15.5.16: Accept says what would be taken; Accept-Patch is of RFC 5789.
-        return [(b"accept", ", ".join(error.taken).encode())]
+        return _taken(error.taken)
     return []
+
+
+def _taken(taken: tuple[str, ...]) -> list[Header]:
+    """What would be taken (RFC 9110, 15.5.16), of a patch also as RFC 5789, 2.2 has it."""
+    names = ", ".join(taken).encode()
+    if "/" not in taken[0]:
+        return [(b"accept-encoding", names)]
+    return [(b"accept", names), (b"accept-patch", names)] if b"patch+json" in names else [(b"accept", names)]
 
 
 assert set(STATUSES) == set(Category), "each category has its status"

@@ -10,7 +10,7 @@ from typing import TypeAlias, cast
 from msgspec import structs
 
 from kingpost.answer import Engine, answer, check
-from kingpost.call import Answer, Call, Part
+from kingpost.call import Answer, Call, Following, Part
 from kingpost.errors import Contended
 from kingpost.perform.acting import Acting
 from kingpost.perform.idempotency import KEEP_S, again, record, scope
@@ -94,7 +94,8 @@ class Performer:
         if isinstance(operation, Perform):
             self._acting.check_again(call, operation)
         elif isinstance(operation, Together):
-            for part in cast("Sequence[Part]", call.values):
+            for given in cast("Sequence[Part | Following]", call.values):
+                part = given.part if isinstance(given, Following) else given
                 check(structs.replace(call, skeleton=part.skeleton, values=part.values, read=part.read), self._engine)
         else:
             check(call, self._engine)

@@ -8,7 +8,7 @@ from hashlib import blake2b
 import msgspec
 from msgspec import Struct
 
-from kingpost.call import Answer, Call, Part
+from kingpost.call import Answer, Call, Following, Part
 from kingpost.errors import Forbidden, KeyReused
 
 KEEP_S = 24 * 3600.0
@@ -70,6 +70,8 @@ def _asked(call: Call) -> bytes:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, Following):
+        return value.part.skeleton, value.part.values, value.given
     return (value.skeleton, value.values, value.name) if isinstance(value, Part) else value
 
 

@@ -8,7 +8,7 @@ from typing import cast
 
 from msgspec import structs
 
-from kingpost.call import Answer, Call, Earlier, Part, Service
+from kingpost.call import Answer, Call, Earlier, Following, Part, Service
 from kingpost.errors import Detail, Invalid, KingpostError, Mistyped
 from kingpost.model.manifest import Entity, Manifest
 from kingpost.ports import Transaction
@@ -20,7 +20,7 @@ async def together(call: Call, transaction: Transaction, ask: Service[Call, Answ
     """The answers of all parts.
 
     Args:
-        call: whose values are the parts.
+        call: whose values are the parts; one may follow from the answer of that before it.
         transaction: in which they are done.
         ask: does one of them.
         manifest: of the app.
@@ -28,13 +28,14 @@ async def together(call: Call, transaction: Transaction, ask: Service[Call, Answ
     Raises:
         KingpostError: of the first part that fails; its `part` says which that is.
     """
-    parts = cast("Sequence[Part]", call.values)
+    parts = cast("Sequence[Part | Following]", call.values)
     for entity, keys in sorted(_keys(parts, manifest).items()):
         await transaction.lock(entity, sorted(keys, key=repr), call.deadline)
     named: dict[str, Answer] = {}
     answers: list[Answer] = []
-    for number, part in enumerate(parts):
+    for number, given in enumerate(parts):
         try:
+            part = given.made(answers[-1]) if isinstance(given, Following) else given
             values = [_resolved(value, named) for value in part.values]
             one = structs.replace(call, skeleton=part.skeleton, values=values, read=part.read, idempotency_key="")
             answers.append(await ask(one))
@@ -45,10 +46,11 @@ async def together(call: Call, transaction: Transaction, ask: Service[Call, Answ
     return Answer(None, changed=sum(one.changed or 0 for one in answers), parts=tuple(answers))
 
 
-def _keys(parts: Sequence[Part], manifest: Manifest) -> dict[str, set[tuple[object, ...]]]:
+def _keys(parts: Sequence[Part | Following], manifest: Manifest) -> dict[str, set[tuple[object, ...]]]:
     """The rows that the parts name, by entity: they are locked in one order, so that two batches cannot deadlock."""
     found: dict[str, set[tuple[object, ...]]] = {}
-    for part in parts:
+    for given in parts:
+        part = given.part if isinstance(given, Following) else given
         operation, _ = part.read(part.skeleton)
         if isinstance(operation, Update | Upsert | Delete) and operation.key is not None:
             entity = manifest.entity(operation.entity)

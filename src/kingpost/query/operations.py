@@ -165,7 +165,7 @@ class Perform:
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """Several writes as one: all of them are done, or none. The call's values are its Parts, in order."""
+    """Several writes as one: all of them are done, or none. The call's values are its Parts and Followings, in order."""
 
 
 Write: TypeAlias = Create | Update | Upsert | Delete | Hold

@@ -9,7 +9,7 @@ from kingpost.api.message import HttpRequest, HttpResponse
 from kingpost.api.rest.body import JSON, an_object, decoded, media_type
 from kingpost.api.rest.change_response import Done, acted
 from kingpost.api.rest.grammar import BASE
-from kingpost.api.rest.preconditions import precondition
+from kingpost.api.rest.preconditions import precondition, unconditional
 from kingpost.api.rest.skeleton import split
 from kingpost.call import Answer, Skeleton
 from kingpost.errors import Malformed
@@ -54,20 +54,29 @@ class Actions:
         """What the action answers.
 
         Raises:
-            Malformed: there are parameters, or a precondition where there is no row.
+            Malformed: there are parameters, or a precondition where there is no row, or one of several versions.
         """
         if request.query:
             raise Malformed("an action takes its arguments in the body, as a JSON object")
         if request.body:
             media_type(request, (JSON,))
         arguments = an_object(decoded(request.body)) if request.body else {}
-        supposed = precondition(request)
-        version = supposed.versions[:1] if supposed.versions and asked.key else ()
+        version = _version(request, asked)
         action = asked.action
         condition = "if=version" if version else "if="
         skeleton = ("rest", "act", action.name, action.entity or "", f"key={len(asked.key)}", condition)
         answer = await ask(skeleton, [*asked.key, *version, arguments])
         return acted(answer, Done(request, asked.collection, action.name))
+
+
+def _version(request: HttpRequest, asked: Asked) -> tuple[int, ...]:
+    """The version that the row has to have, if one is supposed; that there is a row, every action on one supposes."""
+    if not asked.key:
+        unconditional(request, asked.action.name)
+    supposed = precondition(request)
+    if supposed.new or supposed.others or len(supposed.versions or ()) > 1:
+        raise Malformed("an action takes If-Match with one tag, and no If-None-Match", where="If-Match")
+    return supposed.versions or ()
 
 
 def actions(manifest: Manifest) -> Actions:

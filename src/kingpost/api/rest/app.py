@@ -12,8 +12,9 @@ from kingpost.api.rest.read import reader
 from kingpost.api.rest.read_write import WriteReader
 from kingpost.api.rest.skeleton import split
 from kingpost.api.rest.write import CACHE_CONTROL, write
-from kingpost.api.rest.writes import Writes
+from kingpost.api.rest.writes import ONLY_POST, Writes, not_offered
 from kingpost.call import Answer, Call, Service
+from kingpost.errors import NotFound
 from kingpost.model.manifest import Manifest
 
 
@@ -31,6 +32,9 @@ def rest(manifest: Manifest, ask: Service[Call, Answer]) -> Handler:
     async def handle(request: HttpRequest) -> HttpResponse:
         if request.method not in ("GET", "HEAD"):
             return await writes.handle(request)
+        # Paths with a colon are few; the others that take nothing but POST are unknown collections.
+        if ":" in request.path and writes.is_post_only(request.path):
+            raise not_offered(request.method, ONLY_POST)
         check_accept(request.headers.get(b"accept", b""))
         if len(request.path) <= len(BASE):
             return index
@@ -40,7 +44,13 @@ def rest(manifest: Manifest, ask: Service[Call, Answer]) -> Handler:
             skeleton, values, read, request.actor, request.now, request.deadline, request.address, request.host,
             request.request_id,
         )  # fmt: skip
-        return write(await ask(call), skeleton, request)
+        try:
+            answer = await ask(call)
+        except NotFound:
+            if writes.is_post_only(request.path):
+                raise not_offered(request.method, ONLY_POST) from None
+            raise
+        return write(answer, skeleton, request)
 
     return handle
 

@@ -13,6 +13,7 @@ from kingpost.query.operations import ROWS_WRITTEN_MAX
 
 JSON, MERGE_PATCH, JSON_PATCH = "application/json", "application/merge-patch+json", "application/json-patch+json"
 FIELDS_MAX = 200
+NAME_LETTERS_MAX = 128
 DEPTH_MAX = 100
 
 
@@ -30,7 +31,7 @@ def media_type(request: HttpRequest, offered: tuple[str, ...]) -> str:
         return offered[0]
     name = given.decode("latin-1").partition(";")[0].strip().lower()
     if name not in offered:
-        raise NotTaken(f"a body of {name[:60]!r} is not taken here", taken=offered, hint=f"send {offered[0]}")
+        raise NotTaken(f"a body of {name[:60]!r} is not taken here", taken=offered, hint=f"send {' or '.join(offered)}")
     return name
 
 
@@ -49,7 +50,9 @@ def decoded(body: bytes) -> Any:
         raise Malformed(f"the body is not JSON: {error}") from error
     except RecursionError as error:
         raise TooLarge("the body is nested too deep", hint=f"at most {DEPTH_MAX} levels", where="body") from error
-    _check_depth(value, 0)
+    # What has few brackets cannot be deep: only then is each of its values looked at.
+    if body.count(b"[") + body.count(b"{") > DEPTH_MAX:
+        _check_depth(value, 0)
     return value
 
 
@@ -58,12 +61,15 @@ def an_object(value: object, at: str = "") -> dict[str, Any]:
 
     Raises:
         Invalid: it is not.
-        TooLarge: it has too many.
+        TooLarge: it has too many, or the name of one is too long.
     """
     if not isinstance(value, dict):
         raise Invalid([Detail(at, "an object is wanted here, with the row's fields", Invalid.code)])
     if len(value) > FIELDS_MAX:
         raise TooLarge(f"an object of {len(value)} members, at most {FIELDS_MAX} are taken", where="body")
+    # Names are kept with the plan of their shape, so they are as bounded as a query is.
+    if any(len(name) > NAME_LETTERS_MAX for name in value):
+        raise TooLarge(f"the name of a member is longer than {NAME_LETTERS_MAX} letters", where="body")
     return value
 
 

@@ -82,9 +82,9 @@ def batched(answer: Answer, statuses: list[str], done: Done) -> HttpResponse:
 
 
 def location(answer: Answer, done: Done) -> bytes:
-    """Where a new row is (RFC 9110, 10.2.2): a comma within a part of its key is %2C."""
+    """Where a new row is (RFC 9110, 10.2.2): a comma within a part of its key is %2C, and a colon, which actions have, %3A."""
     values = json.loads(answer.key or b"[]")
-    key = ",".join(quote(str(value), safe="-._~!$&'()*+;=:@") for value in values)
+    key = ",".join(quote(str(value), safe="-._~!$&'()*+;=@") for value in values)
     return f"{done.request.root}{BASE}{done.collection}/{key}".encode()
 
 

@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 from msgspec import structs
 
 from kingpost.api.message import HttpRequest, HttpResponse
 from kingpost.api.rest.actions import Actions
 from kingpost.api.rest.body import JSON, JSON_PATCH, MERGE_PATCH, an_object, decoded, media_type, rows_of
-from kingpost.api.rest.change_response import Done, batched, counted, deleted, nothing_there, written_row, written_rows
+from kingpost.api.rest.change_response import Done, batched, counted, deleted, written_row, written_rows
+from kingpost.api.rest.dependent import Dependent, depends, merges
 from kingpost.api.rest.grammar import BASE
 from kingpost.api.rest.parts import Taking, has_rows_inside, placed_error
-from kingpost.api.rest.patch import merged, patched
-from kingpost.api.rest.preconditions import ANY, Precondition, idempotency_key, precondition
+from kingpost.api.rest.patch import pointed
+from kingpost.api.rest.preconditions import Precondition, idempotency_key, precondition, unconditional
 from kingpost.api.rest.read import Reader
 from kingpost.api.rest.read_write import WriteReader
 from kingpost.api.rest.skeleton import split
-from kingpost.api.rest.split_write import Target, Verb, numbered, split_row, split_rows
+from kingpost.api.rest.split_write import Target, numbered, split_row, split_rows
 from kingpost.call import Answer, Call, Read, Service, Skeleton
-from kingpost.errors import Invalid, KingpostError, Malformed, NotOffered, Stale
+from kingpost.errors import Conflict, Invalid, KingpostError, Malformed, NotOffered, Stale
 from kingpost.model.manifest import Entity
-from kingpost.model.types import Scalar
 
 COLLECTION = ("GET", "HEAD", "OPTIONS", "POST", "PATCH", "DELETE")
 ROW = ("GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE")
 ONLY_POST = ("OPTIONS", "POST")
+ONLY_READ = ("GET", "HEAD", "OPTIONS")
 BATCH = "batch"
 PATCHES = (MERGE_PATCH, JSON, JSON_PATCH)
-ATTEMPTS_MAX = 5
+PATCHES_OF_MANY = (MERGE_PATCH, JSON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +55,19 @@ class Writes:
         path = request.path[len(BASE) :]
         action = self.actions.find(path)
         if action is None and path != BATCH:
-            return await self._on_rows(request, *self._target(request))
+            return await self._on_rows(request, *self._target(request)) if path else _of_index(request)
         if request.method == "OPTIONS":
-            return options(ONLY_POST)
+            return options(ONLY_POST, posts=(JSON,))
         if request.method != "POST":
             raise not_offered(request.method, ONLY_POST)
         if action is not None:
             return await self.actions.answer(action, request, self._asking(request))
         return await self._batch(request)
+
+    def is_post_only(self, path: str) -> bool:
+        """Whether a path, after which there may be anything, is that of a batch or an action: nothing can be read there."""
+        below = path[len(BASE) :]
+        return below == BATCH or self.actions.find(below) is not None
 
     def _target(self, request: HttpRequest) -> tuple[Entity, Target]:
         """Which rows the request is about; an unknown collection is refused before its method is."""
@@ -78,25 +83,26 @@ class Writes:
     async def _on_rows(self, request: HttpRequest, entity: Entity, target: Target) -> HttpResponse:
         offered = ROW if target.key else COLLECTION
         if request.method == "OPTIONS":
-            return options(offered)
+            return options(ROW, patches=PATCHES) if target.key else options(COLLECTION, (JSON,), PATCHES_OF_MANY)
         if request.method not in offered:
             raise not_offered(request.method, offered)
         match request.method, bool(target.key):
             case "POST", _:
                 return await self._post(request, entity, target)
             case "PUT", _:
-                return await self._put(request, target)
+                return await self._put(request, entity, target)
             case "PATCH", True:
                 return await self._patch(request, entity, target)
             case "PATCH", False:
                 return await self._patch_all(request, target)
             case _:
-                return await self._delete(request, target)
+                return await self._delete(request, entity, target)
 
     # --- Methods -----------------------------------------------------------------------------------------------------
 
     async def _post(self, request: HttpRequest, entity: Entity, target: Target) -> HttpResponse:
         media_type(request, (JSON,))
+        unconditional(request, "creating rows")
         body = decoded(request.body)
         done = _done(request, target, "create")
         if isinstance(body, list):
@@ -115,20 +121,18 @@ class Writes:
     async def _post_nested(
         self, request: HttpRequest, entity: Entity, target: Target, row: dict[str, Any]
     ) -> HttpResponse:
-        """A row with related rows inside, as one; answered as the row itself, with what was asked to be included."""
+        """A row with related rows inside, as one; answered as the row with those in the places of its relations."""
         taking = Taking(self.reads.manifest, self.reader)
-        name = taking.nested(entity, row, target)
-        answer = await self._together(request, taking)
-        number = next(at for at, one in enumerate(taking.placed) if one.part.name == name)
-        return written_row(answer.parts[number], _done(request, target, "create"))
+        made = taking.nested(entity, row, target)
+        parts = (await self._together(request, taking)).parts
+        answer = structs.replace(parts[made.number], body=made.body(parts))
+        return written_row(answer, _done(request, target, "create"))
 
-    async def _put(self, request: HttpRequest, target: Target) -> HttpResponse:
+    async def _put(self, request: HttpRequest, entity: Entity, target: Target) -> HttpResponse:
         media_type(request, (JSON,))
         supposed = precondition(request)
         row = an_object(decoded(request.body))
-        if supposed.there and supposed.versions is None:
-            raise Malformed("If-Match: * is not taken by PUT", hint="use PATCH, or a version", where="If-Match")
-        answer = await self._supposing("upsert", request, target, row, supposed)
+        answer = await self._supposing(request, entity, Dependent("upsert", target, supposed, row))
         return written_row(answer, _done(request, target, "upsert"))
 
     async def _patch(self, request: HttpRequest, entity: Entity, target: Target) -> HttpResponse:
@@ -138,34 +142,47 @@ class Writes:
             raise Stale("there is such a row, or none to change", hint="leave out If-None-Match")
         done = _done(request, target, "update")
         if kind == JSON_PATCH:
-            return written_row(await self._rewritten(request, target, supposed, lambda row: patched(row, body)), done)
+            return written_row(await self._patched(request, entity, target, supposed, body), done)
         changes = an_object(body)
-        if any(isinstance(value, dict) and _is_json(entity, name) for name, value in changes.items()):
-            answer = await self._rewritten(request, target, supposed, lambda row: _merged(row, changes, entity))
-            return written_row(answer, done)
-        return written_row(await self._supposing("update", request, target, changes, supposed), done)
+        if merges(entity, changes):
+            merging = Dependent("update", target, supposed, changes, "merge")
+            return written_row(await self._depending(request, entity, merging), done)
+        return written_row(await self._supposing(request, entity, Dependent("update", target, supposed, changes)), done)
+
+    async def _patched(
+        self, request: HttpRequest, entity: Entity, target: Target, supposed: Precondition, body: object
+    ) -> Answer:
+        """A JSON Patch; what is wrong with a field it writes is said of the operation that writes it."""
+        try:
+            return await self._depending(request, entity, Dependent("update", target, supposed, body, "patch"))
+        except Invalid as invalid:
+            raise Invalid(pointed(invalid.details, body), hint=invalid.hint) from None
+        except Conflict as conflict:
+            conflict.faults = pointed(conflict.details, body)
+            raise
 
     async def _patch_all(self, request: HttpRequest, target: Target) -> HttpResponse:
-        media_type(request, (MERGE_PATCH, JSON))
-        _refuse_conditions(request)
+        media_type(request, PATCHES_OF_MANY)
+        unconditional(request, "changing many rows")
         changes = an_object(decoded(request.body))
         return counted(
             await self._call(request, *split_row("update", target, changes)), _done(request, target, "update")
         )
 
-    async def _delete(self, request: HttpRequest, target: Target) -> HttpResponse:
+    async def _delete(self, request: HttpRequest, entity: Entity, target: Target) -> HttpResponse:
         done = _done(request, target, "delete")
         if not target.key:
-            _refuse_conditions(request)
+            unconditional(request, "deleting many rows")
             return counted(await self._call(request, *split_row("delete", target, {})), done)
         supposed = precondition(request)
         if supposed.new:
             raise Stale("there is such a row, or none to delete", hint="leave out If-None-Match")
-        await self._supposing("delete", request, target, {}, supposed)
+        await self._supposing(request, entity, Dependent("delete", target, supposed, {}))
         return deleted(done)
 
     async def _batch(self, request: HttpRequest) -> HttpResponse:
         media_type(request, (JSON,))
+        unconditional(request, "a batch")
         if request.query:
             raise Malformed("a batch takes no parameters")
         taking = Taking(self.reads.manifest, self.reader)
@@ -181,61 +198,30 @@ class Writes:
     def _call(self, request: HttpRequest, skeleton: Skeleton, values: Sequence[object]) -> Awaitable[Answer]:
         return self.ask(_call(request, skeleton, values, self.reader))
 
-    async def _supposing(
-        self, verb: Verb, request: HttpRequest, target: Target, row: dict[str, Any], supposed: Precondition
-    ) -> Answer:
-        """Try each version that If-Match names; a row has but one, so at most one can succeed."""
-        versions = supposed.versions or (None,)
-        for number, version in enumerate(versions, 1):
-            one = supposed if version is None else replace(supposed, versions=(version,))
-            try:
-                return await self._call(request, *split_row(verb, target, row, one))
-            except Stale:
-                if number == len(versions):
-                    raise
-        raise AssertionError("the last version returns or raises")
+    async def _supposing(self, request: HttpRequest, entity: Entity, write: Dependent) -> Answer:
+        """A write of one row: by one statement, unless its precondition asks more."""
+        if depends(write.verb, write.supposed):
+            return await self._depending(request, entity, write)
+        return await self._call(request, *split_row(write.verb, write.target, write.body, write.supposed))
 
-    async def _rewritten(
-        self, request: HttpRequest, target: Target, supposed: Precondition, rewrite: Callable[[Any], Any]
-    ) -> Answer:
-        """Read the row, change its JSON, write what is different if nobody came between; else do it all again."""
-        for attempt in range(1, ATTEMPTS_MAX + 1):
-            found = await self._row(request, target)
-            if supposed.versions is not None and found.version not in supposed.versions:
-                raise Stale("the row was changed since you read it", hint="read it again, and decide anew")
-            row = msgspec.json.decode(found.body or b"{}")
-            new = an_object(rewrite(row))
-            changes = {name: value for name, value in new.items() if name not in row or row[name] != value}
-            changes |= dict.fromkeys(row.keys() - new.keys())
-            version = Precondition((found.version or 0,), there=True)
-            try:
-                return await self._call(request, *split_row("update", target, changes, version))
-            except Stale:
-                if attempt == ATTEMPTS_MAX or supposed.versions is not None:
-                    raise
-        raise AssertionError("the last attempt returns or raises")
-
-    async def _row(self, request: HttpRequest, target: Target) -> Answer:
-        keys = (f"key={len(target.key)}",) if len(target.key) > 1 else ()
-        read = _call(request, ("rest", "get", target.collection, *keys), target.key, self.reads)
-        found = await self.ask(structs.replace(read, idempotency_key=""))
-        if found.body is None:
-            raise nothing_there(target.collection)
-        return found
+    async def _depending(self, request: HttpRequest, entity: Entity, write: Dependent) -> Answer:
+        """A write that follows from the row as it is."""
+        parts = write.parts(entity, self.reads, self.reader)
+        return (await self._call(request, ("rest", BATCH), parts)).parts[-1]
 
     async def _together(self, request: HttpRequest, taking: Taking) -> Answer:
         try:
             return await self._call(request, ("rest", BATCH), [one.part for one in taking.placed])
         except KingpostError as error:
-            placed_error(error, taking.placed)
-            raise
+            raise placed_error(error, taking.placed) from None
 
 
-def options(offered: tuple[str, ...]) -> HttpResponse:
-    """The answer to OPTIONS."""
+def options(offered: tuple[str, ...], posts: tuple[str, ...] = (), patches: tuple[str, ...] = ()) -> HttpResponse:
+    """The answer to OPTIONS, with the media types that POST (the Linked Data Platform, 7.1) and PATCH (RFC 5789) take."""
     headers = [(b"allow", ", ".join(offered).encode())]
-    if "PATCH" in offered:
-        headers.append((b"accept-patch", ", ".join(PATCHES).encode()))
+    for name, taken in ((b"accept-post", posts), (b"accept-patch", patches)):
+        if taken:
+            headers.append((name, ", ".join(taken).encode()))
     return HttpResponse(204, headers, action="options")
 
 
@@ -253,18 +239,7 @@ def _done(request: HttpRequest, target: Target, verb: str) -> Done:
     return Done(request, target.collection, verb, tuple(one.partition("=")[0] for one in target.parameters))
 
 
-def _is_json(entity: Entity, name: str) -> bool:
-    return name in entity.fields and entity.fields[name].type.scalar is Scalar.JSON
-
-
-def _merged(row: dict[str, Any], changes: dict[str, Any], entity: Entity) -> dict[str, Any]:
-    """The row with the changes; a field's null is a null, and within JSON it takes a member away."""
-    return {
-        **row,
-        **{name: merged(row.get(name), one) if _is_json(entity, name) else one for name, one in changes.items()},
-    }
-
-
-def _refuse_conditions(request: HttpRequest) -> None:
-    if precondition(request) != ANY:
-        raise Malformed("a write of many rows takes neither If-Match nor If-None-Match")
+def _of_index(request: HttpRequest) -> HttpResponse:
+    if request.method == "OPTIONS":
+        return options(ONLY_READ)
+    raise not_offered(request.method, ONLY_READ)
