@@ -31,4 +31,4 @@ async def test_postgres_15_conforms(name: str, database15: str) -> None:
 
 
 async def _store(url: str) -> PostgresStore:
-    return PostgresStore(url, connections=2)
+    return PostgresStore(url, connections=6)

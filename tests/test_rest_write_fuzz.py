@@ -59,21 +59,34 @@ PATCH = st.fixed_dictionaries(
         "value": VALUES,
     },
 )
+COPIES = st.integers(1, 250).map(lambda many: [{"op": "copy", "from": "", "path": f"/x{one}"} for one in range(many)])
 OPERATION = st.dictionaries(
     st.sampled_from(["create", "update", "upsert", "delete", "body", "key", "as", "if_match"]),
-    st.sampled_from(["projects", "people", "teams"]) | VALUES | st.dictionaries(NAMES, VALUES, max_size=3),
+    st.sampled_from(["projects", "people", "teams", "a", "³", '"1-x"', {"$ref": "a"}, {"$ref": ""}, ["red", 1]])
+    | VALUES
+    | st.dictionaries(NAMES, VALUES, max_size=3),
     max_size=4,
+)
+WRONG_WIDTHS = st.sampled_from(
+    [
+        {"n" * 200: 1},
+        {f"n{one}": 1 for one in range(250)},
+        [{f"n{one}": 1} for one in range(250)],
+        [{"team": "red", "name": "x"}] * 1_001,
+    ]
 )
 BODIES = (
     st.dictionaries(NAMES, VALUES, max_size=5)
     | st.lists(st.dictionaries(NAMES, VALUES, max_size=3), max_size=3)
     | st.lists(PATCH, max_size=4)
+    | COPIES
+    | WRONG_WIDTHS
     | st.fixed_dictionaries({"operations": st.lists(OPERATION, max_size=4)})
     | VALUES
 ).map(lambda value: json.dumps(value).encode("utf-8", "surrogatepass")) | st.binary(max_size=30)
 COLLECTIONS = ["projects", "people", "teams", "memberships", "orgs"]
 PATHS = (
-    st.sampled_from([f"/v1/{name}" for name in (*COLLECTIONS, "batch", "nope", "projects:delay")])
+    st.sampled_from([f"/v1/{name}" for name in (*COLLECTIONS, "batch", "nope", "projects:delay", "")])
     | st.builds(
         "/v1/{}/{}".format,
         st.sampled_from(COLLECTIONS),
@@ -92,14 +105,14 @@ HEADERS = st.fixed_dictionaries(
         "content_type": st.sampled_from(
             ["application/json", "application/json-patch+json", "application/merge-patch+json", "text/plain", "", ";"]
         ),
-        "if_match": st.sampled_from(["*", '"1-x"', '"2"', "1", "", 'W/"1"', '"' + "9" * 40 + '"', '"é"']),
-        "if_none_match": st.sampled_from(["*", '"1"', ""]),
+        "if_match": st.sampled_from(["*", '"1-x"', '"2"', "1", "", 'W/"1"', '"' + "9" * 40 + '"', '"é"', '"9", "1-x"']),
+        "if_none_match": st.sampled_from(["*", '"1"', 'W/"7", "1-a"', ""]),
         "idempotency_key": st.sampled_from(["k", '"k"', "", "a b", "x" * 300]),
         "prefer": st.sampled_from(["return=minimal", "return=x", ","]),
         "content_length": st.sampled_from(["0", "-1", "9" * 30, "x"]),
     },
 )
-METHODS = st.sampled_from(["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "LINK"])
+METHODS = st.sampled_from(["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "LINK", "GET"])
 WHO = st.sampled_from(["boss", "bob", "dee", "admin", ""])
 
 

@@ -275,6 +275,31 @@ async def test_what_is_wrong_with_an_operation_points_at_it(
     assert (await ask("GET", "/v1/projects?name=undone")).json["data"] == []
 
 
+async def test_a_large_row_is_not_answered_over_and_over(ask: RestDesk) -> None:
+    large = {"create": "projects", "body": {**ROW, "settings": {"a": "x" * 900_000}}, "as": "a"}
+    again = [{"update": "projects", "key": {"$ref": "a"}, "body": {"score": 1}}] * 30
+    got = await ask("POST", "/v1/batch", {"operations": [large, *again]})
+    assert (got.status, pointers(got)) == (413, ["/operations/18"])
+    assert (await ask("GET", "/v1/projects?name=Put")).json["data"] == []
+
+
+async def test_a_batch_may_be_answered_without_its_rows(ask: RestDesk) -> None:
+    operations = [
+        {"create": "memberships", "body": {"team": "red", "person": 3, "since": "2024-01-01"}},
+        {"update": "projects", "key": ALPHA, "body": {"score": 1}},
+        {"delete": "memberships", "key": ["red", 3]},
+    ]
+    got = await ask("POST", "/v1/batch", {"operations": operations}, prefer="return=minimal")
+    assert got.header("preference-applied") == "return=minimal"
+    results = [{name: value for name, value in one.items() if name != "etag"} for one in got.json["results"]]
+    assert results == [{"status": 201, "key": ["red", 3]}, {"status": 204, "key": [ALPHA]}, {"status": 204}]
+
+
+async def test_of_many_wrong_operations_the_first_are_told(ask: RestDesk) -> None:
+    got = await ask("POST", "/v1/batch", {"operations": [{"create": "nope"}] * 900})
+    assert (got.status, len(pointers(got))) == (422, 50)
+
+
 # --- Actions and colons ----------------------------------------------------------------------------------------------
 
 ALL = Policy(read=anyone, create=anyone, update=anyone, delete=anyone)

@@ -9,11 +9,14 @@ from typing import cast
 from msgspec import structs
 
 from kingpost.call import Answer, Call, Earlier, Following, Part, Service
-from kingpost.errors import Detail, Invalid, KingpostError, Mistyped
+from kingpost.errors import Detail, Invalid, KingpostError, Mistyped, TooLarge
 from kingpost.model.manifest import Entity, Manifest
 from kingpost.ports import Transaction
 from kingpost.query.coerce import coercer
 from kingpost.query.operations import Delete, Update, Upsert
+
+ANSWERED_BYTES_MAX = 16_777_216
+"""So long the answers of all parts may be."""
 
 
 async def together(call: Call, transaction: Transaction, ask: Service[Call, Answer], manifest: Manifest) -> Answer:
@@ -27,18 +30,23 @@ async def together(call: Call, transaction: Transaction, ask: Service[Call, Answ
 
     Raises:
         KingpostError: of the first part that fails; its `part` says which that is.
+        TooLarge: the answers would be longer than anyone wants: one large row can be written many times.
     """
     parts = cast("Sequence[Part | Following]", call.values)
     for entity, keys in sorted(_keys(parts, manifest).items()):
         await transaction.lock(entity, sorted(keys, key=repr), call.deadline)
     named: dict[str, Answer] = {}
     answers: list[Answer] = []
+    size = 0
     for number, given in enumerate(parts):
         try:
             part = given.made(answers[-1]) if isinstance(given, Following) else given
             values = [_resolved(value, named) for value in part.values]
             one = structs.replace(call, skeleton=part.skeleton, values=values, read=part.read, idempotency_key="")
             answers.append(await ask(one))
+            size += len(answers[-1].body or b"")
+            if size > ANSWERED_BYTES_MAX:
+                raise TooLarge("the rows that were written are too long to be answered together", where="body")
         except KingpostError as error:
             error.part = number
             raise

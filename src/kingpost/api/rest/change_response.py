@@ -76,9 +76,11 @@ def acted(answer: Answer, done: Done) -> HttpResponse:
 
 
 def batched(answer: Answer, statuses: list[str], done: Done) -> HttpResponse:
-    """The results of a batch's parts, by their verbs."""
-    results = [_result(part, verb) for part, verb in zip(answer.parts, statuses, strict=True)]
-    return _response(200, [JSON_TYPE, NO_STORE], msgspec.json.encode({"results": results}), done)
+    """The results of a batch's parts, by their verbs; without the rows where less is preferred."""
+    less = minimal(done.request)
+    results = [_result(part, verb, less) for part, verb in zip(answer.parts, statuses, strict=True)]
+    headers = [JSON_TYPE, NO_STORE, APPLIED] if less else [JSON_TYPE, NO_STORE]
+    return _response(200, headers, msgspec.json.encode({"results": results}), done)
 
 
 def location(answer: Answer, done: Done) -> bytes:
@@ -88,14 +90,16 @@ def location(answer: Answer, done: Done) -> bytes:
     return f"{done.request.root}{BASE}{done.collection}/{key}".encode()
 
 
-def _result(part: Answer, verb: str) -> dict[str, object]:
+def _result(part: Answer, verb: str, less: bool) -> dict[str, object]:
     status = 204 if verb == "delete" else 201 if part.created or verb == "create" else 200
-    result: dict[str, object] = {"status": status if part.body is not None or status == 201 else 204}
+    shown = part.body is not None and not less
+    result: dict[str, object] = {"status": status if shown or status == 201 else 204}
     if part.body is not None:
-        result["body"] = msgspec.Raw(part.body)
+        if shown:
+            result["body"] = msgspec.Raw(part.body)
         if part.version is not None:
             result["etag"] = entity_tag(part.version, part.body).decode()
-    elif part.key is not None and verb != "delete":
+    if not shown and part.key is not None and verb != "delete":
         result["key"] = msgspec.Raw(part.key)
     return result
 

@@ -17,6 +17,7 @@ from kingpost.model.fields import Relation
 from kingpost.model.manifest import Entity, Manifest, suggest
 from kingpost.model.types import Scalar
 from kingpost.query.operations import ROWS_WRITTEN_MAX
+from kingpost.query.storing import FAULTS_MAX
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 DEPTH_MAX = 8
@@ -105,6 +106,8 @@ class Taking:
                 self._check_name(f"/operations/{number}/as")
             except Invalid as invalid:
                 faults += invalid.details
+            if len(faults) >= FAULTS_MAX:
+                break
         if faults:
             raise Invalid(faults)
         return self.placed

@@ -65,7 +65,7 @@ class Writes:
         return await self._batch(request)
 
     def is_post_only(self, path: str) -> bool:
-        """Whether a path, after which there may be anything, is that of a batch or an action: nothing can be read there."""
+        """Whether a path is that of the batch or of an action, where nothing can be read."""
         below = path[len(BASE) :]
         return below == BATCH or self.actions.find(below) is not None
 

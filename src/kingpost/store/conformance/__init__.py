@@ -8,7 +8,20 @@ from types import MappingProxyType, ModuleType
 from typing import TypeAlias
 
 from kingpost.ports import Store
-from kingpost.store.conformance import conditions, groups, keeping, nests, pages, policies, values
+from kingpost.store.conformance import (
+    changes,
+    conditions,
+    creates,
+    deletes,
+    groups,
+    keeping,
+    nests,
+    pages,
+    policies,
+    transactions,
+    upserts,
+    values,
+)
 
 __all__ = ["CHECKS", "Check", "MakeStore", "run_check"]
 
@@ -44,4 +57,6 @@ def _checks(*rooms: ModuleType) -> Mapping[str, Check]:
     return MappingProxyType(found)
 
 
-CHECKS: Mapping[str, Check] = _checks(values, conditions, pages, nests, groups, policies, keeping)
+CHECKS: Mapping[str, Check] = _checks(
+    values, conditions, pages, nests, groups, policies, keeping, creates, changes, upserts, deletes, transactions
+)

@@ -18,7 +18,7 @@ from kingpost.store.memory.compile import compile as compile_plan
 from kingpost.store.memory.load import loaded
 from kingpost.store.memory.run import run
 from kingpost.store.memory.tables import Tables
-from kingpost.store.memory.transactions import Keys, MemoryTransaction, held
+from kingpost.store.memory.transactions import Keys, MemoryTransaction, held, in_time
 
 __all__ = ["MemoryStore"]
 
@@ -59,11 +59,13 @@ class MemoryStore:
 
         Raises:
             EngineUnavailable: others took all the time there was, or the store is closed.
+            TooLate: the deadline passed before the end; nothing is kept.
         """
         async with held(self._lock, deadline):
             transaction = MemoryTransaction(self._open_tables(), self._keys)
             try:
                 yield transaction
+                in_time(deadline)
                 transaction.commit()
                 self._tables = transaction.tables
             finally:

@@ -53,10 +53,10 @@ class _Writing:
     def make(self, changing: Changing, making: Making) -> tuple[Answer, Tables]:
         count = 1 if changing.rows is None else cast("int", self._arguments[changing.rows])
         rows = [Stored({one.field: self._value(one, number) for one in making.puts}) for number in range(count)]
-        if not all(making.admits(row, self._context) is True for row in rows):
+        after = self._tables.extended(changing.entity.name, rows)
+        if not self._all_are(making.admits, rows, after):
             raise Forbidden(f"you may not create this {changing.entity.name}")
         self._check_references(making.references, rows, bulk=changing.rows is not None)
-        after = self._tables.extended(changing.entity.name, rows)
         check_rows(changing.entity, rows, after)
         return self._answer(changing, rows, after, created=True), after
 
@@ -87,10 +87,10 @@ class _Writing:
 
     def _altered(self, changing: Changing, altering: Altering, rows: Sequence[Stored]) -> tuple[Answer, Tables]:
         new = [self._with(row, altering.puts) for row in rows]
-        if not all(altering.after(row, self._context) is True for row in new):
+        after = self._tables.replaced(changing.entity.name, dict(zip(map(id, rows), new, strict=True)))
+        if not self._all_are(altering.after, new, after):
             raise Forbidden(f"you may not leave the {changing.entity.name} like this")
         self._check_references(altering.references, new, bulk=False)
-        after = self._tables.replaced(changing.entity.name, dict(zip(map(id, rows), new, strict=True)))
         check_rows(changing.entity, new, after)
         return self._answer(changing, new, after), after
 
@@ -124,6 +124,11 @@ class _Writing:
         if changing.version is not None and self._arguments[changing.version] != row.version:
             raise Stale("the row was changed since you read it", hint="read it again, and decide anew")
 
+    def _all_are(self, admits: Meaning, rows: Iterable[Stored], after: Tables) -> bool:
+        """Whether it is true of all these rows, where all rows are as they will be."""
+        context = Context(self._arguments, after.related)
+        return all(admits(row, context) is True for row in rows)
+
     def _check_references(self, references: Sequence[Referring], rows: Sequence[Stored], *, bulk: bool) -> None:
         faults = [
             Detail(
@@ -154,7 +159,7 @@ class _Writing:
         running = Running(after, self._ask)
         shown = [None if changing.shown is None else running.shown(changing.shown, row) for row in rows]
         if not changing.single:
-            body = None if changing.shown is None else b"[" + b",".join(one or b"null" for one in shown) + b"]"
+            body = b"[" + b",".join(one or b"null" for one in shown) + b"]" if created else None
             return Answer(body, changed=len(rows), created=created)
         key = self._key(changing, rows[0])
         return Answer(shown[0], version=rows[0].version, key=key, created=created, changed=1)

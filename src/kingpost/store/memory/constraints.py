@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from typing import TypeAlias
 
 from kingpost.errors import Conflict, Detail, Invalid
 from kingpost.model.expressions import TRUE, Column, Expression, walk
-from kingpost.model.manifest import Entity
-from kingpost.query.evaluate import Context, meaning
+from kingpost.model.manifest import Check, Entity
+from kingpost.query.evaluate import Context, Meaning, meaning
 from kingpost.store.memory.tables import Stored, Tables
 
+_Unique: TypeAlias = tuple[tuple[str, ...], Meaning]
 _ALONE = Context((), lambda _relation, _row: ())
 
 
 def check_rows(entity: Entity, rows: Sequence[Stored], tables: Tables) -> None:
-    """Hold rows that were written against their entity's constraints.
+    """Hold rows that were written against their entity's constraints, one after the other as a database does.
 
     Args:
         entity: whose rows they are.
@@ -25,27 +28,33 @@ def check_rows(entity: Entity, rows: Sequence[Stored], tables: Tables) -> None:
         Invalid: a check is broken, or a Ref names no row.
         Conflict: a key is taken.
     """
-    _check_conditions(entity, rows)
-    _check_unique(entity, rows, tables)
+    checks = [(check, meaning(check.condition)) for check in entity.checks]
+    unique = [(names, meaning(where)) for names, where in _unique(entity)]
+    to_come = set(map(id, rows))
+    for row in rows:
+        to_come.remove(id(row))
+        _check_conditions(row, checks)
+        _check_unique(entity, row, unique, tables, to_come)
     _check_refs(entity, rows, tables)
 
 
-def _check_conditions(entity: Entity, rows: Iterable[Stored]) -> None:
-    for check in entity.checks:
-        holds = meaning(check.condition)
-        if any(holds(row, _ALONE) is False for row in rows):
+def _check_conditions(row: Stored, checks: Iterable[tuple[Check, Meaning]]) -> None:
+    for check, holds in checks:
+        if holds(row, _ALONE) is False:
             first = next(node.field.name for node in walk(check.condition) if isinstance(node, Column))
             raise Invalid([Detail(f"/{first}", f"the check {check.name} does not hold", Invalid.code)])
 
 
-def _check_unique(entity: Entity, rows: Sequence[Stored], tables: Tables) -> None:
-    for names, where in _unique(entity):
-        holds = meaning(where)
-        for row in rows:
-            if any(row[name] is None for name in names) or holds(row, _ALONE) is not True:
-                continue
-            alike = tables.lookup(entity.name, names[0], row[names[0]])
-            if any(_same(row, other, names) and holds(other, _ALONE) is True for other in alike if other is not row):
+def _check_unique(
+    entity: Entity, row: Stored, unique: Iterable[_Unique], tables: Tables, to_come: AbstractSet[int]
+) -> None:
+    """Whether other rows have the same; those that are written after it are not there yet."""
+    for names, holds in unique:
+        if any(row[name] is None for name in names) or holds(row, _ALONE) is not True:
+            continue
+        for other in tables.lookup(entity.name, names[0], row[names[0]]):
+            there = other is not row and id(other) not in to_come
+            if there and _same(row, other, names) and holds(other, _ALONE) is True:
                 raise taken(names)
 
 

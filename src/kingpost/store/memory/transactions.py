@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from kingpost.call import Answer, Ask
-from kingpost.errors import EngineLacks, EngineUnavailable, StillRunning
+from kingpost.errors import EngineLacks, EngineUnavailable, StillRunning, TooLate
 from kingpost.store.memory.change import change
 from kingpost.store.memory.run import run
 from kingpost.store.memory.tables import Tables
@@ -38,7 +38,12 @@ class MemoryTransaction:
         self._remembered: dict[tuple[str, str], tuple[bytes, float]] = {}
 
     async def run(self, ask: Ask) -> Answer:
-        """Run a plan; it sees what ran before it in here."""
+        """Run a plan; it sees what ran before it in here.
+
+        Raises:
+            TooLate: the deadline passed.
+        """
+        in_time(ask.deadline)
         if ask.plan.result != "change":
             return run(ask, self.tables)
         answer, self.tables = change(ask, self.tables)
@@ -76,6 +81,16 @@ class MemoryTransaction:
     def release(self) -> None:
         """Let go of the keys."""
         self._keys.held -= self._claimed
+
+
+def in_time(deadline: float) -> None:
+    """Return if the deadline has not passed.
+
+    Raises:
+        TooLate: it has.
+    """
+    if time.monotonic() >= deadline:
+        raise TooLate("the deadline passed before there was an answer", hint="ask for less, or allow more time")
 
 
 @asynccontextmanager

@@ -11,8 +11,8 @@ import msgspec
 
 from kingpost.call import Answer, Ask
 from kingpost.errors import Detail, Forbidden, Invalid, KingpostError, NotFound, Stale, TooDear
-from kingpost.store.postgres.constraints import FOREIGN, Constraints, taken
-from kingpost.store.postgres.failures import Failure, sqlstate
+from kingpost.store.postgres.constraints import Constraints, taken
+from kingpost.store.postgres.failures import Failure
 from kingpost.store.postgres.kept import Records
 from kingpost.store.postgres.packing import packed
 from kingpost.store.postgres.removing import Removing
@@ -72,9 +72,9 @@ async def _written(program: WriteProgram, arguments: Sequence[object], sending: 
     if program.lean is not None and (sending.alone or not program.lean_refers):
         try:
             records = await sending(program.lean, arguments)
-        except asyncpg.ForeignKeyViolationError as error:
-            # The server names only the first reference that leads nowhere.
-            if program.removes or not program.lean_refers or sqlstate(error) != FOREIGN:
+        except asyncpg.IntegrityConstraintViolationError:
+            # The server names one thing only, and a key that is taken before a reference that leads nowhere.
+            if program.removes or not program.lean_refers:
                 raise
             records = []
         if records:

@@ -91,11 +91,14 @@ def set_statement(change: Change, assigned: Sequence[Assigned], shows: Showing, 
     entity = change.entity
     alias = writing.alias("t")
     target, judged, flags, admitted = judged_set(change, writing, LOCK)
-    made = update(entity, assigned, alias, [admitted], writing)
+    if assigned:
+        made = clauses(update(entity, assigned, alias, [admitted], writing), f"RETURNING {key_of(entity, alias)}")
+    else:
+        made = clauses(f"SELECT {key_of(entity, 'x')}", f"FROM {TARGET} x", where([admitted]))
     sql = clauses(
         f"WITH {TARGET} AS {nested(target)},",
         f"{JUDGED} AS {nested(judged)},",
-        f"{DONE} AS {nested(clauses(made, f'RETURNING {key_of(entity, alias)}'))}",
+        f"{DONE} AS {nested(made)}",
         f"SELECT {columns(set_columns(entity, shows, flags))}",
         f"FROM {JUDGED} j",
         f"LEFT JOIN {DONE} d ON TRUE" if shows.native else "",

@@ -211,7 +211,13 @@ def _referrers(one: Consequence, alias: str, writing: Writing, *, live: bool) ->
 
 def _referring(one: Consequence, writing: Writing) -> Statement:
     alias = writing.alias("t")
-    rows = clauses(f"SELECT FROM {identifier(one.entity.table)} {alias}", _referrers(one, alias, writing, live=True))
+    found = _referrers(one, alias, writing, live=True)
+    if one.relation.source == one.relation.target:
+        # Rows that are marked at once do not stand in each other's way.
+        key = one.relation.remote
+        type_ = type_name(one.entity.fields[key].type)
+        found += f"\n  AND {Scope(alias, one.entity).column(key)} <> ALL (${len(writing.order) + 1}::{type_}[])"
+    rows = clauses(f"SELECT FROM {identifier(one.entity.table)} {alias}", found)
     return ended(writing, f"SELECT EXISTS {nested(rows)}")
 
 
