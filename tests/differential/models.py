@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import cache
 from itertools import permutations
 from typing import Any
 from uuid import UUID
@@ -61,6 +62,7 @@ POOLS: Mapping[Scalar, tuple[Any, ...]] = {
     Scalar.JSON: ({}, {"a": 1}, {"a": 1.0, "b": [1, None]}, [1, 2], "text", 1, True),
 }
 ARRAYS = (Scalar.INT, Scalar.TEXT)
+KINDS = st.sampled_from(["leaf", "leaf", "and", "or", "not"])
 
 
 @dataclass(frozen=True, repr=False)
@@ -116,6 +118,7 @@ def made(row: Any) -> str:
     return repr({name: one + 0.0 if isinstance(one, float) else one for name, one in vars(row).items()})
 
 
+@cache
 def values(type_: Type) -> st.SearchStrategy[Any]:
     """A value of the type, from a pool small enough that values meet each other."""
     pool = st.sampled_from(type_.choices or POOLS[type_.scalar])
@@ -243,7 +246,7 @@ def _rule_leaves(entity: Entity) -> list[Expression]:
 @st.composite
 def rules(draw: st.DrawFn, entity: Entity, depth: int = 2) -> Expression:
     """A policy over the entity's own fields, related rows, and the caller's roles and claims."""
-    kind = draw(st.sampled_from(["leaf", "leaf", "and", "or", "not"])) if depth else "leaf"
+    kind = draw(KINDS) if depth else "leaf"
     if kind == "leaf":
         leaves = _rule_leaves(entity)
         return leaves[draw(st.integers(0, len(leaves) - 1))]
@@ -275,4 +278,9 @@ def _rows(draw: st.DrawFn, entity: Entity, keys: Mapping[str, list[object]]) -> 
 def _value(field: Field, keys: list[object]) -> st.SearchStrategy[object]:
     if field.ref is not None:
         return st.sampled_from([*keys, None] if field.nullable or not keys else keys)
-    return st.one_of(st.none(), values(field.type)) if field.nullable else values(field.type)
+    return _or_none(field.type) if field.nullable else values(field.type)
+
+
+@cache
+def _or_none(type_: Type) -> st.SearchStrategy[object]:
+    return st.one_of(st.none(), values(type_))

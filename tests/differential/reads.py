@@ -24,7 +24,7 @@ from kingpost.model.fields import Field
 from kingpost.model.manifest import Entity, Manifest
 from kingpost.model.types import INT, NUMERIC, Scalar, Type
 from kingpost.query.operations import Aggregate, Group, Include, Operation, Order, Read
-from tests.differential.models import values
+from tests.differential.models import KINDS, values
 
 COMPARISONS: tuple[Comparison, ...] = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "like", "ilike", "contains")
 PATTERNS = ("%", "a%", "_", "%B", "\\", "a\\%b", "%\\", "É%", "")
@@ -81,7 +81,7 @@ def groups(draw: st.DrawFn, manifest: Manifest) -> Asked:
         entity.name,
         tuple(by),
         aggregates,
-        where=draw(_conditions(entity, asking)) if draw(st.booleans()) else TRUE,
+        where=draw(conditions(entity, asking)) if draw(st.booleans()) else TRUE,
         having=having,
         sort=tuple(sort),
         limit=asking.slot(draw(st.integers(1, 4))),
@@ -94,12 +94,12 @@ def _read(draw: st.DrawFn, entity: Entity, asking: Asking, depth: int) -> Read:
     includes: list[Include] = []
     if depth < 2:
         names = draw(st.lists(st.sampled_from(sorted(entity.relations) or [""]), max_size=2, unique=True))
-        includes = [draw(_include(entity, name, asking, depth)) for name in names if name]
+        includes = [draw(include(entity, name, asking, depth)) for name in names if name]
     fields = draw(st.none() | st.lists(st.sampled_from(sorted(entity.public())), min_size=1, max_size=4, unique=True))
     return Read(
         entity.name if depth == 0 else "",
         fields=None if fields is None else tuple(fields),
-        where=draw(_conditions(entity, asking)) if draw(st.booleans()) else TRUE,
+        where=draw(conditions(entity, asking)) if draw(st.booleans()) else TRUE,
         sort=tuple(draw(_sorts(entity, asking.manifest))),
         limit=asking.slot(draw(st.integers(1, 4))),
         includes=tuple(includes),
@@ -108,7 +108,7 @@ def _read(draw: st.DrawFn, entity: Entity, asking: Asking, depth: int) -> Read:
 
 
 @st.composite
-def _include(draw: st.DrawFn, entity: Entity, name: str, asking: Asking, depth: int) -> Include:
+def include(draw: st.DrawFn, entity: Entity, name: str, asking: Asking, depth: int) -> Include:
     relation = entity.relations[name]
     target = asking.manifest.entities[relation.target]
     if relation.many:
@@ -123,14 +123,14 @@ def _sorts(draw: st.DrawFn, entity: Entity, manifest: Manifest) -> list[Order]:
 
 
 @st.composite
-def _conditions(draw: st.DrawFn, entity: Entity, asking: Asking, depth: int = 2) -> Expression:
+def conditions(draw: st.DrawFn, entity: Entity, asking: Asking, depth: int = 2) -> Expression:
     """By hand, not with st.recursive, which writes out the whole model again and again."""
-    kind = draw(st.sampled_from(["leaf", "leaf", "and", "or", "not"])) if depth else "leaf"
+    kind = draw(KINDS) if depth else "leaf"
     if kind == "leaf":
         return draw(_comparison(entity, asking))
     if kind == "not":
-        return Not(draw(_conditions(entity, asking, depth - 1)))
-    parts = tuple(draw(_conditions(entity, asking, depth - 1)) for _ in range(draw(st.integers(1, 3))))
+        return Not(draw(conditions(entity, asking, depth - 1)))
+    parts = tuple(draw(conditions(entity, asking, depth - 1)) for _ in range(draw(st.integers(1, 3))))
     return And(parts) if kind == "and" else Or(parts)
 
 
