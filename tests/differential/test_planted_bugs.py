@@ -10,9 +10,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from hypothesis import Phase, find, settings
 from hypothesis import strategies as st
-from hypothesis.errors import NoSuchExample
 
 import kingpost.query.evaluate as in_memory
 import kingpost.store.postgres.expressions as in_sql
@@ -25,11 +23,13 @@ from kingpost.policy.allow import allow
 from kingpost.policy.hops import HOPS
 from kingpost.policy.rules import Rules
 from kingpost.query.operations import Include, Read
+from tests.differential.finding import is_found
 from tests.differential.models import World, worlds
 from tests.differential.reads import Asked
-from tests.differential.test_differential import SLOW, Stores, cases
+from tests.differential.test_differential import Stores, cases
 from tests.postgres_fixture import new_database
 
+Cases = st.SearchStrategy[tuple[World, list[tuple[Asked, Actor]]]]
 EXAMPLES_MAX = 500
 RARE_EXAMPLES_MAX = 2_500
 # As a name the package gives its function run.
@@ -45,16 +45,9 @@ def stores(postgres_url: str) -> Iterator[Stores]:
     both.close()
 
 
-Cases = st.SearchStrategy[tuple[World, list[tuple[Asked, Actor]]]]
-
-
 def finds_a_difference(stores: Stores, examples_max: int = EXAMPLES_MAX, among: Cases | None = None) -> bool:
-    quick = settings(SLOW, max_examples=examples_max, phases=[Phase.generate], database=None)
-    try:
-        find(cases() if among is None else among, lambda case: bool(stores.differences(*case)), settings=quick)
-    except NoSuchExample:
-        return False
-    return True
+    among = cases() if among is None else among
+    return is_found(among, lambda case: bool(stores.differences(*case)), examples_max)
 
 
 def test_a_wrong_operator_in_memory_is_found(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:

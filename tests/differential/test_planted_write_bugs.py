@@ -7,15 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import Phase, find, settings
-from hypothesis.errors import NoSuchExample
 
 from kingpost.model.expressions import TRUE
 from kingpost.query.stages import Change
 from kingpost.store.memory import change as memory_change
 from kingpost.store.memory import compile_change as memory_compile
 from kingpost.store.postgres import compile_remove, target
-from tests.differential.test_differential import SLOW
+from tests.differential.finding import is_found
 from tests.differential.test_writes import Writers, cases
 from tests.postgres_fixture import new_database
 
@@ -34,12 +32,7 @@ def writers(postgres_url: str) -> Iterator[Writers]:
 
 
 def finds_a_difference(writers: Writers, examples_max: int = EXAMPLES_MAX) -> bool:
-    quick = settings(SLOW, max_examples=examples_max, phases=[Phase.generate], database=None)
-    try:
-        find(cases(), lambda case: bool(writers.differences(*case)), settings=quick)
-    except NoSuchExample:
-        return False
-    return True
+    return is_found(cases(), lambda case: bool(writers.differences(*case)), examples_max)
 
 
 def test_a_row_left_as_it_may_not_be_in_memory_is_found(writers: Writers, monkeypatch: pytest.MonkeyPatch) -> None:
