@@ -28,6 +28,7 @@ from tests.differential.writes import Step, Version
 
 NOW = datetime(2013, 7, 1, 12, tzinfo=UTC)
 _NUMBERS = count()
+_MAY_NOT = ("Forbidden", "Unauthenticated")
 Kept = dict[str, list[dict[str, object]]]
 
 
@@ -117,7 +118,7 @@ def _settled(step: Step, tables: Tables) -> list[object]:
 
 
 def _alike(one: Outcome, other: Outcome, entity: Entity) -> bool:
-    if one.refused == "Forbidden" and other.refused in ("Invalid", "Conflict") and _looks_around(entity):
+    if one.refused in _MAY_NOT and other.refused in ("Invalid", "Conflict") and _looks_around(entity):
         return True
     return same(one.body, other.body) and replace(one, body=None) == replace(other, body=None)
 

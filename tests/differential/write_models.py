@@ -48,9 +48,9 @@ _GIVEN = {name: st.sampled_from(values) for name, values in GIVEN.items()}
 def written_worlds(draw: st.DrawFn) -> World:
     """A model to write to, with rows that fit its constraints."""
     world = draw(worlds())
-    entities = {name: draw(_declared(one)) for name, one in world.manifest.entities.items()}
-    entities = {name: draw(_with_rules(one, entities)) for name, one in entities.items()}
-    rows = {name: [draw(_filled(row, entities[name])) for row in rows] for name, rows in world.rows.items()}
+    entities = {name: _declared(draw, one) for name, one in world.manifest.entities.items()}
+    entities = {name: _with_rules(draw, one, entities) for name, one in entities.items()}
+    rows = {name: [_filled(draw, row, entities[name]) for row in rows] for name, rows in world.rows.items()}
     return World(replace(world.manifest, entities=entities), _fitting(rows, entities))
 
 
@@ -59,7 +59,6 @@ def given_values(field: Field) -> st.SearchStrategy[Any]:
     return _GIVEN[field.name] if field.name in _GIVEN else values(field.type)
 
 
-@st.composite
 def _declared(draw: st.DrawFn, entity: Entity) -> Entity:
     """With more fields, and what its Refs do when the row they name goes."""
     extras = [one for one in EXTRAS if draw(st.booleans())]
@@ -74,17 +73,15 @@ def _declared(draw: st.DrawFn, entity: Entity) -> Entity:
     return replace(entity, fields=fields, relations=relations)
 
 
-@st.composite
 def _with_rules(draw: st.DrawFn, entity: Entity, entities: Mapping[str, Entity]) -> Entity:
     scope = Scope(entities, entity, private=True)
-    allowed = {effect: resolve(draw(_rule(entity)), scope) for effect in _EFFECTS}
+    allowed = {effect: resolve(_rule(draw, entity), scope) for effect in _EFFECTS}
     policy = Policy(read=entity.policy.read, fields=entity.policy.fields, **allowed)
-    checks = [one for one in _checks(entity) if draw(st.integers(0, 3)) == 0]
+    checks = [one for one in _checks(entity) if draw(st.integers(0, 5)) == 0]
     indexes = [one for one in _unique(entity) if draw(st.integers(0, 4)) == 0]
     return replace(entity, policy=policy, checks=tuple(checks), indexes=tuple(indexes))
 
 
-@st.composite
 def _rule(draw: st.DrawFn, entity: Entity) -> Expression:
     """Most writes should get beyond the policy."""
     if draw(st.integers(0, 2)):
@@ -112,7 +109,6 @@ def _unique(entity: Entity) -> Iterator[Index]:
         yield Index((IndexKey("int_0"),), unique=True, where=IsNull(Column(entity.fields[entity.soft_delete])))
 
 
-@st.composite
 def _filled(draw: st.DrawFn, row: dict[str, object], entity: Entity) -> dict[str, object]:
     extras = {name: draw(given_values(entity.fields[name])) for name in GIVEN if name in entity.fields}
     made = {"token": Uuid(int=2**100 + int(str(row["id"]))), "created_at": MADE, "updated_at": MADE}

@@ -59,16 +59,19 @@ class Step:
 @st.composite
 def steps(draw: st.DrawFn, world: World, actors: Sequence[Actor], steps_max: int) -> list[Step]:
     """A sequence of writes to entities of the world; the last of `actors` asks most."""
-    entities = list(world.manifest.entities.values())
     asking = [*actors, actors[-1], actors[-1]]
     count = draw(st.integers(STEPS_MIN, steps_max))
-    return [_step(draw, world, _pick(draw, entities), _pick(draw, asking)) for _ in range(count)]
+    return [_step(draw, world, _pick(draw, asking)) for _ in range(count)]
 
 
-def _step(draw: _Draw, world: World, entity: Entity, actor: Actor) -> Step:
+def _step(draw: _Draw, world: World, actor: Actor) -> Step:
     verb = _pick(draw, _OFTEN)
+    entities = list(world.manifest.entities.values())
+    if not verb.startswith("create"):
+        entities = [one for one in entities if world.rows[one.name]] or entities
+    entity = _pick(draw, entities)
     system = _once_in(draw, 10)
-    drawing = _Drawing(draw, world, entity, Asking(world.manifest), system, wrong=_once_in(draw, 8))
+    drawing = _Drawing(draw, world, entity, Asking(world.manifest), system, wrong=_once_in(draw, 10))
     operation = VERBS[verb](drawing)
     values = drawing.asking.values
     return Step(verb, entity, operation, values, actor, system, drawing.key, frozenset(drawing.special))
@@ -176,14 +179,14 @@ class _Drawing:
         return self.draw(given_values(one))
 
     def _cell(self, name: str) -> object:
-        if self.once_in(25):
+        if self.once_in(50):
             self.special.add("gap")
             return UNSET
         return self.value(name)
 
     def _reference(self, target: str, nullable: bool) -> object:
         keys = self._keys(target)
-        return self.pick([*keys, *keys, 7, MISSING, *([None] if nullable else [])])
+        return self.pick([*keys * 3, 7, MISSING, *([None, None] if nullable else [])])
 
     def _keys(self, entity: str) -> list[int]:
         return [int(str(row["id"])) for row in self.world.rows[entity]]

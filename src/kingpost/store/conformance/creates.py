@@ -12,9 +12,10 @@ from kingpost.model.expressions import TRUE, Column, Compare, Constant, Expressi
 from kingpost.model.types import BOOL
 from kingpost.ports import Store
 from kingpost.query.operations import Include, Read
+from kingpost.query.stages import Rendering
 from kingpost.store.conformance.allowing import May
 from kingpost.store.conformance.asking import NOW, Library, create, create_many, order, same, settled, works
-from kingpost.store.conformance.model import SAMPLES
+from kingpost.store.conformance.model import SAMPLES, WIDE_FIELDS
 
 _FIT, _TAKEN = Invalid.code, Conflict.code
 _IDS = [1, 2, 3, 4]
@@ -78,6 +79,31 @@ async def private_fields_go_in(store: Store) -> None:
     own = replace(library, private=True)
     same((await own.ask(write, 9, "z", "s")).body["hidden"], "s", "written by the team's own code")
     same((await library.rows("Job", "hidden"))[-1], ("s",), "what is kept")
+
+
+async def two_hundred_fields(store: Store) -> None:
+    """An entity may have more fields than a function takes arguments; for one row and for many."""
+    library = await works(store)
+    names = tuple(library.entity("Wide").fields)
+    reply = await library.ask(create("Wide", *names), *range(WIDE_FIELDS))
+    same(reply.body, dict(zip(names, range(WIDE_FIELDS), strict=True)), "the wide row")
+    columns = [[number, -number - 1] for number in range(1, WIDE_FIELDS + 1)]
+    rows = (await library.ask(create_many("Wide", *names), 2, *columns)).body
+    same([list(row.values()) for row in rows], [list(column) for column in zip(*columns, strict=True)], "wide rows")
+
+
+async def words_of_the_protocol(store: Store) -> None:
+    """The answer is in them, of any length, and the key is found all the same; what Python will make is left to it."""
+    library = await works(store)
+    words = Rendering(
+        {"game": "t" * 79 + "1", "player": "t" * 79 + "2", "points": "q\"'%s é", "note": "n", "id": "key"}
+    )
+    reply = await library.ask(create("Score", "game", "player", "points"), "chess", 7, 3, rendering=words)
+    wanted = {words.name("game"): "chess", words.name("player"): 7, words.name("points"): 3, "n": None}
+    same((reply.body, reply.answer.key), (wanted, b'["chess",7]'), "a row in the protocol's words")
+    owner = await library.ask(create("Owner", "id", "name"), 9, "Zoe", rendering=words)
+    same(owner.body, {"key": 9, "name": "Zoe", "open": True, "boss": None, "~badge~name": "Zoe"}, "needs of Python")
+    same((owner.answer.key, owner.plan.derived is not None), (b"[9]", True), "its key, and that Python has work")
 
 
 async def includes_are_as_they_are_now(store: Store) -> None:
