@@ -47,7 +47,7 @@ def test_a_literal_stands_on_one_line() -> None:
 
 
 def test_nulls_are_spoken_of_only_where_there_can_be_one() -> None:
-    statements = [one for one in create_statements(_manifest()) if "INDEX" in one]
+    statements = [one for one in create_statements(_manifest()) if "INDEX" in one and "outbox" not in one]
     assert statements == [
         'CREATE INDEX "thing_size_idx" ON "thing" ("size" DESC NULLS LAST, "id" DESC)',
         'CREATE INDEX "thing_size_idx_2" ON "thing" ("size", "id")',

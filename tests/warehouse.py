@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -80,6 +80,12 @@ class Warehouse:
     store: PostgresStore
     raw: asyncpg.Connection[Any]
     url: str
+    others: list[asyncpg.Connection[Any]] = field(default_factory=list)
+
+    async def other(self) -> asyncpg.Connection[Any]:
+        """One more plain connection, until the end of the test."""
+        self.others.append(await asyncpg.connect(self.url))
+        return self.others[-1]
 
     async def ask(
         self, operation: Write, *values: object, within: Transaction | None = None, by_s: float = 10
@@ -155,6 +161,8 @@ async def house(warehouse_url: str) -> AsyncIterator[Warehouse]:
     await store.load("Shelf", [{"id": 1, "code": "a"}, {"id": 2, "code": "b", "open": False}])
     await store.load("Box", [{"id": number, "shelf": 1, "label": "old"} for number in (1, 2, 3)])
     raw = await asyncpg.connect(warehouse_url)
-    yield Warehouse(store, raw, warehouse_url)
-    await raw.close()
+    warehouse = Warehouse(store, raw, warehouse_url)
+    yield warehouse
+    for connection in (*warehouse.others, raw):
+        await connection.close()
     await store.close()

@@ -18,6 +18,7 @@
     + NotFound            KP302  no such row, or none that you may see
     + Stale               KP304  the row is not, or no longer, as the caller supposed
     + Conflict            KP305  it stands against what is stored: a key is taken, a row is referred to
+    + HistoryGone         KP306  the events to go on from are not kept any more
     + StillRunning        KP307  the first request with this idempotency key has not ended
     + Contended           KP308  other writes came between; run again, it may succeed
     + TooLate             KP401  the deadline passed before there was an answer
@@ -53,6 +54,7 @@ class Category(Enum):
     UNFIT = "unfit"
     STALE = "stale"
     CONFLICT = "conflict"
+    GONE = "gone"
     TOO_LATE = "too_late"
     UNAVAILABLE = "unavailable"
     DEFECT = "defect"
@@ -246,6 +248,12 @@ class Conflict(CallerError):
     @property
     def details(self) -> tuple[Detail, ...]:
         return self.faults or super().details
+
+
+class HistoryGone(CallerError):
+    """The events that come next are kept no more, or never were here: read what is there now, and go on from now."""
+
+    code, category = "KP306", Category.GONE
 
 
 class StillRunning(CallerError):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Literal, Protocol, TypeAlias
+from datetime import datetime
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
+
+from msgspec import Struct
 
 from kingpost.call import Answer, Ask
 from kingpost.model.manifest import Manifest
@@ -34,6 +37,50 @@ class Transaction(Protocol):
 
 
 Isolation: TypeAlias = Literal["read committed", "repeatable read", "serializable"]
+
+
+Op: TypeAlias = Literal["created", "updated", "deleted"]
+
+OLDEST = "oldest"
+"""In place of a token: the oldest event that is still kept."""
+
+
+class Change(Struct, frozen=True):
+    """One event: a row was written. For use inside: nothing of it is hidden, private fields neither.
+
+    Args:
+        token: where to go on after this event; opaque, and good in this database alone.
+        entity: the entity's name.
+        op: what happened to the row; one that is marked as deleted was deleted.
+        key: the values of the row's key.
+        old: the row before, by field name; None if there was none.
+        new: the row after; None if there is none.
+        version: the row's version after, of one that is gone its last.
+        transaction: equal for what was written together.
+        at: when the transaction ended, to within the time its end took.
+    """
+
+    token: str
+    entity: str
+    op: Op
+    key: tuple[object, ...]
+    old: Mapping[str, object] | None
+    new: Mapping[str, object] | None
+    version: int
+    transaction: str
+    at: datetime
+
+
+@runtime_checkable
+class Tail(Protocol):
+    """What a store that captures its changes can tell of them."""
+
+    def tail(self, after: str | None = None) -> AsyncGenerator[Change, None]:
+        """Every event after that token, once, those of a row in the order of their commits; then waits for more.
+
+        `after` is a Change's token, OLDEST, or None for what is committed from now on. Raises HistoryGone where events
+        that come next are not kept any more, Malformed where `after` is no token.
+        """
 
 
 class Store(Protocol):

@@ -87,6 +87,7 @@ class Settings:
         trusted_proxies: addresses or networks whose word on a client's address and scheme is taken.
         log_level: what is less important is not logged.
         cost_rows_max: the most rows one request may read.
+        events_keep_s: how long at least an event is kept, for whoever goes on from an earlier one.
         data_folder: what is kept on this machine: the development secret and database.
     """
 
@@ -110,6 +111,7 @@ class Settings:
     trusted_proxies: tuple[str, ...] = ()
     log_level: LogLevel = "info"
     cost_rows_max: Annotated[int, Meta(ge=1)] = 100_000
+    events_keep_s: Annotated[int, Meta(ge=60, le=31_536_000)] = 86_400
     data_folder: Path = Path(".kingpost")
 
     @classmethod

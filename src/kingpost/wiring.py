@@ -136,4 +136,9 @@ def postgres(settings: Settings, observe: Observer) -> Store:
             "there is no database to serve from",
             hint="set KINGPOST_DATABASE_URL, or run `kingpost dev`, which brings one along",
         )
-    return PostgresStore(settings.database_url.reveal(), connections=settings.connections, observe=observe)
+    return PostgresStore(
+        settings.database_url.reveal(),
+        connections=settings.connections,
+        events_keep_s=settings.events_keep_s,
+        observe=observe,
+    )

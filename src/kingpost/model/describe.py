@@ -31,7 +31,7 @@ def manifest_json(manifest: Manifest) -> dict[str, Json]:
     return {**_node(manifest, by_column=False), "functions": sorted(manifest.functions)}
 
 
-LAYOUT = 2
+LAYOUT = 3
 """Of what stands beside the entities' tables and columns in every database; raised where that changes."""
 
 
@@ -39,7 +39,8 @@ def storage_hash(manifest: Manifest) -> str:
     """The same for two manifests whose rows are kept in the same tables; hexadecimal SHA-256.
 
     It covers LAYOUT, tables, columns, their types and constraints, keys, indexes, checks and on_delete, by the
-    database's names and whatever order they are declared in; not defaults, policies or computed fields.
+    database's names and whatever order they are declared in, and what is captured; not defaults, policies or computed
+    fields.
     """
     entities = sorted(manifest.entities.values(), key=lambda one: one.table)
     stored = [_table(entity, manifest.entities) for entity in entities]
@@ -56,6 +57,7 @@ def _table(entity: Entity, entities: Mapping[str, Entity]) -> Json:
         "refers": {stored[one.local].column: _reference(one, entities) for one in _refs(entity)},
         "indexes": sorted((_index(one, entity) for one in entity.indexes), key=_text),
         "checks": {one.name: _json(one.condition, by_column=True) for one in entity.checks},
+        "captured": [entity.name, entity.soft_delete] if entity.capture else None,
     }
 
 

@@ -13,6 +13,7 @@ from kingpost.store.conformance import (
     conditions,
     creates,
     deletes,
+    events,
     groups,
     keeping,
     nests,
@@ -58,5 +59,17 @@ def _checks(*rooms: ModuleType) -> Mapping[str, Check]:
 
 
 CHECKS: Mapping[str, Check] = _checks(
-    values, conditions, pages, nests, groups, policies, keeping, creates, changes, upserts, deletes, transactions
+    values,
+    conditions,
+    pages,
+    nests,
+    groups,
+    policies,
+    keeping,
+    creates,
+    changes,
+    upserts,
+    deletes,
+    events,
+    transactions,
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 from kingpost.errors import Conflict, KingpostError, NotFound, Stale, StillRunning, TooLate
 from kingpost.model.expressions import TRUE, Slot
-from kingpost.ports import Store
+from kingpost.ports import Isolation, Store
 from kingpost.query.operations import Delete, Hold, Read, Update, Upsert
 from kingpost.store.conformance.asking import DEADLINE_S, Library, create, delete, given, puts, same, update, works
 
@@ -38,6 +38,20 @@ async def a_transaction_sees_what_it_wrote(store: Store) -> None:
         same((await library.ask(_READ, 2)).body["id"], 2, "a deleted row, read outside")
     same((await library.ask(_READ, 9)).body["size"], 4, "the row, once all has ended")
     same(await library.rows("Job", "id"), [(1,), (3,), (4,), (9,)], "all rows")
+
+
+async def every_isolation_is_taken(store: Store) -> None:
+    """A transaction alone in the world does the same under each."""
+    library = await works(store)
+    isolations: tuple[Isolation, ...] = ("read committed", "repeatable read", "serializable")
+    for number, isolation in enumerate(isolations):
+        async with store.begin(_deadline(), isolation) as within:
+            same(await within.claim("ada", isolation, _deadline()), None, f"a new key, {isolation}")
+            size = (await library.ask(_HOLD, 1, within=within)).body["size"]
+            changed = await library.ask(update("Job", "size"), 1, size + 1, within=within)
+            same(changed.answer.version, number + 2, f"a version, {isolation}")
+            await within.remember("ada", isolation, b"done", _KEEP_S)
+    same((await library.rows("Job", "size"))[0], (4,), "the sum")
 
 
 async def a_transaction_that_raises_leaves_nothing(store: Store) -> None:

@@ -8,11 +8,11 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from kingpost.constraints import Digits, Ge, Len
-from kingpost.model.declare import Key, Many, OnDelete, Policy, Private, Ref, Table, Unique, computed, via
+from kingpost.model.declare import Column, Key, Many, OnDelete, Policy, Private, Ref, Table, Unique, computed, via
 from kingpost.model.manifest import Manifest
 from kingpost.model.read import read_manifest
 from kingpost.model.terms import anyone, now, this
-from kingpost.store.conformance.model import Sample
+from kingpost.store.conformance.model import Sample, Wide
 
 _EMPTY: list[str] = []
 _NOTHING: dict[str, Any] = {}
@@ -27,6 +27,11 @@ class Owner(Table):
     boss: Ref[Owner] | None = None
     jobs: Many[Job] = via("owner")
     policy = Policy(read=anyone)
+
+    @computed(needs=["name"])
+    def badge(self) -> str:
+        """Made in Python."""
+        return f"{self.name}!"
 
 
 class Job(Table):
@@ -69,12 +74,12 @@ class Score(Table):
 
 
 class Branch(Table):
-    """Refers to its own kind: without the other, it cannot be."""
+    """Refers to its own kind, by two rules; a column of it has another name."""
 
     id: Key[int]
     parent: Annotated[Ref[Branch] | None, OnDelete("cascade")] = None
     twin: Annotated[Ref[Branch] | None, OnDelete("null")] = None
-    rank: int = 0
+    rank: Annotated[int, Column("order")] = 0
     children: Many[Branch] = via("parent")
     policy = Policy(read=anyone)
 
@@ -140,9 +145,17 @@ class Lease(Table, soft_delete=True):
     policy = Policy(read=anyone)
 
 
+class Draft(Table, capture=False):
+    """Of its changes nobody is told."""
+
+    id: Key[int]
+    text: str
+    policy = Policy(read=anyone)
+
+
 ENTITIES: tuple[type[Table], ...] = (
-    *(Sample, Owner, Job, Entry, Score, Branch, Leaf, Nail),
-    *(Folder, Page, Scrap, Bookmark, Lease),
+    *(Sample, Wide, Owner, Job, Entry, Score, Branch, Leaf, Nail),
+    *(Folder, Page, Scrap, Bookmark, Lease, Draft),
 )
 
 

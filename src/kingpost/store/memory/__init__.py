@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -12,9 +13,10 @@ from kingpost.call import Answer, Ask
 from kingpost.errors import DeclarationError, EngineUnavailable
 from kingpost.model.defaults import TimeOrderedIds, filled
 from kingpost.model.manifest import Manifest
-from kingpost.ports import Isolation
+from kingpost.ports import Change, Isolation
 from kingpost.query.stages import Allowed, Plan, Rendering
 from kingpost.store.memory.compile import compile as compile_plan
+from kingpost.store.memory.events import KEPT_MAX, Events
 from kingpost.store.memory.load import loaded
 from kingpost.store.memory.run import run
 from kingpost.store.memory.tables import Tables
@@ -24,15 +26,21 @@ __all__ = ["MemoryStore"]
 
 
 class MemoryStore:
-    """Keeps everything in this process and forgets it at the end. For tests; it scans every row, always."""
+    """Keeps everything in this process and forgets it at the end. For tests; it scans every row, always.
 
-    __slots__ = ("_closed", "_keys", "_lock", "_new_id", "_tables")
+    Args:
+        clock: seconds since 1970; idempotency keys expire by it.
+        events_max: how many events are kept.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_closed", "_events", "_keys", "_lock", "_new_id", "_tables")
+
+    def __init__(self, clock: Callable[[], float] = time.time, events_max: int = KEPT_MAX) -> None:
         self._tables: Tables | None = None
         self._closed = False
         self._lock = asyncio.Lock()
-        self._keys = Keys()
+        self._keys = Keys(clock)
+        self._events = Events(clock, events_max)
         self._new_id = TimeOrderedIds(os.urandom)
 
     def compile(self, allowed: Allowed, rendering: Rendering) -> Plan:
@@ -67,7 +75,8 @@ class MemoryStore:
                 yield transaction
                 in_time(deadline)
                 transaction.commit()
-                self._tables = transaction.tables
+                self._tables = transaction.tables.settled()
+                self._events.add(self._tables.manifest, transaction.tables.altered)
             finally:
                 transaction.release()
 
@@ -85,20 +94,33 @@ class MemoryStore:
 
     async def create(self, manifest: Manifest) -> None:
         """Make empty tables for the manifest; what was there is dropped."""
-        self._tables = Tables(manifest)
-        self._closed = False
+        async with self._lock:
+            self._tables = Tables(manifest)
+            self._keys.forget()
+            self._events.forget()
+            self._closed = False
 
     async def load(self, entity: str, rows: Iterable[Mapping[str, object]]) -> int:
-        """Add rows in bulk, defaults filled in, no policy asked; return how many. All or nothing.
+        """Add rows in bulk, defaults filled in, no policy asked, no events; return how many. All or nothing.
 
         Raises:
             Mistyped, UnknownName: a row does not fit; then none is added.
         """
-        tables = self._open_tables()
-        declared = tables.manifest.entity(entity)
-        before = len(tables.rows(entity))
-        self._tables = loaded(tables, declared, filled(declared, rows, datetime.now(UTC), self._new_id))
-        return len(self._tables.rows(entity)) - before
+        async with self._lock:
+            tables = self._open_tables()
+            declared = tables.manifest.entity(entity)
+            before = len(tables.rows(entity))
+            complete = filled(declared, rows, datetime.now(UTC), self._new_id)
+            self._tables = loaded(tables, declared, complete).settled()
+            return len(self._tables.rows(entity)) - before
+
+    def tail(self, after: str | None = None) -> AsyncGenerator[Change, None]:
+        """Every event after a token, once, in the order of the commits; see `ports.Tail`.
+
+        Raises:
+            Malformed, HistoryGone: there is no going on from `after`.
+        """
+        return self._events.after(after)
 
     def estimated_rows(self, entity: str) -> int:
         """How many rows there are, exactly."""

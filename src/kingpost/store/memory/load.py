@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Decimal
-from typing import cast
 
 from kingpost.errors import Mistyped
 from kingpost.model.expressions import TRUE, Expression
 from kingpost.model.fields import Field
 from kingpost.model.manifest import Entity
-from kingpost.model.read_constraints import violated
-from kingpost.model.types import Scalar
-from kingpost.query.arithmetic import EXACT
-from kingpost.query.coerce import coercer, shown
+from kingpost.query.coerce import shown
 from kingpost.query.evaluate import Context, meaning
+from kingpost.query.storing import Unfit, storable
 from kingpost.store.memory.tables import Stored, Tables
 
 
@@ -48,25 +43,14 @@ def _admitting(entity: Entity, timezone: str) -> Callable[[Mapping[str, object]]
 
 
 def _field(entity: Entity, field: Field, timezone: str) -> Callable[[object], object]:
-    coerce = coercer(field.type, timezone, json_text=False)
     what = f"{entity.name}.{field.name}"
-    places = next((cast("tuple[int, int]", one.value)[1] for one in field.constraints if one.kind == "digits"), None)
+    store = storable(field, timezone)
 
     def fit(value: object) -> object:
-        if value is None:
-            if field.nullable:
-                return None
-            raise Mistyped(f"{what} needs a value", where=field.name)
         try:
-            fitted = coerce(value)
-        except Mistyped as fault:
+            return store(value)
+        except Unfit as fault:
             raise Mistyped(f"{what}: {fault}", where=field.name) from None
-        broken = violated(fitted, field.constraints)
-        if broken is not None:
-            raise Mistyped(f"{what}: {broken}", where=field.name)
-        if places is not None:
-            return EXACT.quantize(cast("Decimal", fitted), Decimal(1).scaleb(-places))
-        return copy.deepcopy(fitted) if field.type.scalar is Scalar.JSON else fitted
 
     return fit
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from kingpost.errors import DeclarationError
 from kingpost.model.fields import Relation
@@ -20,13 +21,27 @@ class Stored(dict[str, object]):
         self.version = version
 
 
-class Tables:
-    """All rows of one manifest. What is found by a field's value is looked up in a dict made at first use."""
+@dataclass(frozen=True, slots=True)
+class Altered:
+    """What became of one row of an entity; `old` is None of one that was not there, `new` of one that is there no more."""
 
-    __slots__ = ("_found", "_rows", "manifest")
+    entity: str
+    old: Stored | None
+    new: Stored | None
+
+
+class Tables:
+    """All rows of one manifest. What is found by a field's value is looked up in a dict made at first use.
+
+    Attributes:
+        altered: how they came about since they were last settled, in order.
+    """
+
+    __slots__ = ("_found", "_rows", "altered", "manifest")
 
     def __init__(self, manifest: Manifest) -> None:
         self.manifest = manifest
+        self.altered: tuple[Altered, ...] = ()
         self._rows: dict[str, Sequence[Stored]] = dict.fromkeys(manifest.entities, ())
         self._found: dict[tuple[str, str], dict[object, list[Stored]]] = {}
 
@@ -41,17 +56,20 @@ class Tables:
             raise DeclarationError(f"the memory store keeps no {entity}", hint="create() it with this manifest first")
         return rows
 
-    def extended(self, entity: str, rows: Iterable[Stored]) -> Tables:
+    def extended(self, entity: str, rows: Sequence[Stored]) -> Tables:
         """These tables and more rows; what is kept here stays as it is."""
-        new = Tables(self.manifest)
-        new._rows = {**self._rows, entity: (*self.rows(entity), *rows)}
-        return new
+        return self._with(entity, (*self.rows(entity), *rows), [Altered(entity, None, row) for row in rows])
 
     def replaced(self, entity: str, new: Mapping[int, Stored | None]) -> Tables:
         """These tables with other rows in place of some, by `id`; None takes one away."""
-        rows = (new.get(id(row), row) for row in self.rows(entity))
+        rows = self.rows(entity)
+        kept = tuple(row for row in (new.get(id(row), row) for row in rows) if row is not None)
+        return self._with(entity, kept, [Altered(entity, row, new[id(row)]) for row in rows if id(row) in new])
+
+    def settled(self) -> Tables:
+        """The same, with nothing altered."""
         made = Tables(self.manifest)
-        made._rows = {**self._rows, entity: tuple(row for row in rows if row is not None)}
+        made._rows, made._found = self._rows, self._found
         return made
 
     def related(self, relation: Relation, row: Row) -> Sequence[Stored]:
@@ -68,3 +86,11 @@ class Tables:
             for row in self.rows(entity):
                 by_value.setdefault(row[field], []).append(row)
         return by_value.get(value, ())
+
+    def _with(self, entity: str, rows: Sequence[Stored], altered: Iterable[Altered]) -> Tables:
+        """The same with other rows of one entity; what was looked up of others is known already."""
+        made = Tables(self.manifest)
+        made._rows = {**self._rows, entity: rows}
+        made._found = {name: found for name, found in self._found.items() if name[0] != entity}
+        made.altered = (*self.altered, *altered)
+        return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -19,11 +19,20 @@ RETRY_HINT = "try again in a moment"
 
 @dataclass(slots=True)
 class Keys:
-    """What is remembered under idempotency keys, and until when (seconds since 1970); and who holds which key."""
+    """What is remembered under idempotency keys, and until when (seconds since 1970); and which keys are held."""
 
+    clock: Callable[[], float] = time.time
     records: dict[tuple[str, str], tuple[bytes, float]] = field(default_factory=dict)
     held: set[tuple[str, str]] = field(default_factory=set)
-    clock: Callable[[], float] = time.time
+
+    def keep(self, records: Mapping[tuple[str, str], tuple[bytes, float]]) -> None:
+        """Remember these too, and forget what has expired."""
+        now = self.clock()
+        self.records = {name: one for name, one in {**self.records, **records}.items() if one[1] > now}
+
+    def forget(self) -> None:
+        """Forget all of it."""
+        self.records = {}
 
 
 class MemoryTransaction:
@@ -63,7 +72,7 @@ class MemoryTransaction:
             raise StillRunning("the first request with this Idempotency-Key has not ended", hint=RETRY_HINT)
         self._keys.held.add(name)
         self._claimed.add(name)
-        record, until = self._keys.records.get(name, (b"", 0.0))
+        record, until = self._remembered.get(name) or self._keys.records.get(name, (b"", 0.0))
         return record if until > self._keys.clock() else None
 
     async def remember(self, scope: str, key: str, record: bytes, keep_s: float) -> None:
@@ -76,7 +85,8 @@ class MemoryTransaction:
 
     def commit(self) -> None:
         """Keep what was remembered."""
-        self._keys.records.update(self._remembered)
+        if self._remembered:
+            self._keys.keep(self._remembered)
 
     def release(self) -> None:
         """Let go of the keys."""

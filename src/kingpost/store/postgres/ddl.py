@@ -9,6 +9,7 @@ from kingpost.model.expressions import TRUE
 from kingpost.model.fields import Constraint, Field, OnDelete, Relation
 from kingpost.model.manifest import Entity, Index, IndexKey, Manifest
 from kingpost.model.types import Scalar, Type
+from kingpost.store.postgres.capture import outbox_statements, trigger_statements
 from kingpost.store.postgres.expressions import LETTERS, Scope, Writing
 from kingpost.store.postgres.names import META, VERSION, bounded, identifier, literal, text, type_name
 
@@ -20,6 +21,7 @@ def create_statements(manifest: Manifest, letters: str = LETTERS) -> list[str]:
     """What makes the empty tables of `manifest`, in order; Refs come last, since they may go in circles."""
     taken: set[str] = set()
     statements = [f"CREATE TABLE IF NOT EXISTS {META} (\n  name text PRIMARY KEY,\n  value text NOT NULL\n)"]
+    statements += outbox_statements()
     entities = list(manifest.entities.values())
     statements += [_table(entity, Writing(manifest.entities, letters=letters, flat=True)) for entity in entities]
     for entity in entities:
@@ -27,7 +29,7 @@ def create_statements(manifest: Manifest, letters: str = LETTERS) -> list[str]:
         statements += [_index(index, entity, writing, taken) for index in entity.indexes]
     for entity in entities:
         statements += [_reference(one, entity, manifest.entities) for one in entity.relations.values() if not one.many]
-    return statements
+    return statements + trigger_statements(entities)
 
 
 def index_names(manifest: Manifest) -> Iterator[tuple[Entity, Index, str]]:

@@ -11,6 +11,7 @@ import asyncpg
 from kingpost.errors import DeclarationError, EngineLacks, NotCreated
 from kingpost.model.describe import storage_hash
 from kingpost.model.manifest import Manifest
+from kingpost.store.postgres.capture import OUTBOX
 from kingpost.store.postgres.ddl import HASH, TABLES, create_statements, drop_statement
 from kingpost.store.postgres.expressions import LETTERS
 from kingpost.store.postgres.idempotency import CREATE, DROP, INDEX
@@ -69,6 +70,11 @@ async def check_fits(connection: Connection, manifest: Manifest) -> None:
         raise DeclarationError(
             "the database was made for another model: its tables, columns or constraints differ",
             hint="`kingpost dev --recreate` drops its data and starts anew; or go back to the model it was made for",
+        )
+    if await connection.fetchval("SELECT to_regclass($1)::text", OUTBOX) is None:
+        raise DeclarationError(
+            f"the database lacks {OUTBOX}, so that no write could succeed",
+            hint="restore it from a backup; or `kingpost dev --recreate`, which drops all data and starts anew",
         )
 
 

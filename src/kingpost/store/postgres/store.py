@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -15,8 +15,9 @@ from kingpost.errors import EngineError, EngineUnavailable
 from kingpost.model.defaults import TimeOrderedIds, filled
 from kingpost.model.manifest import Manifest
 from kingpost.observe import Observer, nobody
-from kingpost.ports import Isolation
+from kingpost.ports import Change, Isolation
 from kingpost.query.stages import Allowed, Plan, Rendering
+from kingpost.store.postgres.capture import CAPTURE_OFF
 from kingpost.store.postgres.compile import compile_question
 from kingpost.store.postgres.connections import Connections
 from kingpost.store.postgres.constraints import Constraints
@@ -27,10 +28,12 @@ from kingpost.store.postgres.idempotency import FORGET
 from kingpost.store.postgres.keeping import analyze, check_fits, check_server, count_rows, letters_of, recreate
 from kingpost.store.postgres.kept import Settings
 from kingpost.store.postgres.names import bounded
+from kingpost.store.postgres.outbox_trim import TRIM_EVERY_S, trim
 from kingpost.store.postgres.packing import packed
 from kingpost.store.postgres.program import Program
 from kingpost.store.postgres.run import run_plan
 from kingpost.store.postgres.statements import WriteProgram
+from kingpost.store.postgres.tail import tail
 from kingpost.store.postgres.transactions import PostgresTransaction, Served, run_alone, transaction
 
 OPEN_TIMEOUT_S = 10.0
@@ -46,14 +49,34 @@ class PostgresStore:
         url: of the database, as libpq takes it; it may hold a password and is never shown.
         connections: how many to keep at most.
         statement_timeout_s: after which the server itself ends a statement.
+        events_keep_s: how long at least an event is kept.
         observe: is told when the server is lost, is back, is slow or refuses what we sent.
     """
 
-    __slots__ = ("_connections", "_letters", "_manifest", "_new_id", "_observe", "_refreshing", "_rows", "_transacting")
+    __slots__ = (
+        "_connections",
+        "_events_keep_s",
+        "_letters",
+        "_manifest",
+        "_new_id",
+        "_observe",
+        "_rows",
+        "_tasks",
+        "_transacting",
+        "_url",
+    )
 
     def __init__(
-        self, url: str, *, connections: int = 8, statement_timeout_s: float = 60.0, observe: Observer = nobody
+        self,
+        url: str,
+        *,
+        connections: int = 8,
+        statement_timeout_s: float = 60.0,
+        events_keep_s: float = 86_400.0,
+        observe: Observer = nobody,
     ) -> None:
+        self._url = url
+        self._events_keep_s = events_keep_s
         settings = Settings(size=connections, statement_timeout_s=statement_timeout_s)
         self._connections = Connections(url, settings, observe)
         self._observe = observe
@@ -62,7 +85,7 @@ class PostgresStore:
         self._rows: Mapping[str, int] = {}
         self._transacting: Served | None = None
         self._new_id = TimeOrderedIds(os.urandom)
-        self._refreshing: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def __repr__(self) -> str:
         return "PostgresStore(…)"
@@ -128,7 +151,7 @@ class PostgresStore:
         await self._serve(manifest)
 
     async def load(self, entity: str, rows: Iterable[Mapping[str, object]]) -> int:
-        """Add rows in bulk, defaults filled in, no policy asked; return how many. All or nothing.
+        """Add rows in bulk, defaults filled in, no policy asked, no events; return how many. All or nothing.
 
         Raises:
             Mistyped, UnknownName: a row does not fit.
@@ -139,11 +162,20 @@ class PostgresStore:
         complete = filled(declared, rows, datetime.now(UTC), self._new_id)
         async with self._connections.one(time.monotonic() + OPEN_TIMEOUT_S) as connection:
             async with connection.transaction():
-                await connection.execute("SET LOCAL statement_timeout = 0")
+                await connection.execute(f"SET LOCAL statement_timeout = 0; {CAPTURE_OFF}")
                 count = await copy_rows(connection, declared, complete, manifest.timezone)
             await analyze(connection, declared.table)
         await self._refresh()
         return count
+
+    def tail(self, after: str | None = None) -> AsyncGenerator[Change, None]:
+        """Every event after a token, once, those of a row in the order of their commits; see `ports.Tail`.
+
+        Raises:
+            Malformed, HistoryGone: there is no going on from `after`.
+            EngineUnavailable: the server cannot be reached at the start; later on it is waited for.
+        """
+        return tail(self._url, self._served(), after, self._observe)
 
     def estimated_rows(self, entity: str) -> int:
         """About how many rows there are, a minute old at most."""
@@ -174,11 +206,11 @@ class PostgresStore:
 
     async def close(self) -> None:
         """Let go of all connections. Safe to call twice."""
-        if self._refreshing is not None:
-            self._refreshing.cancel()
+        for task in self._tasks:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await self._refreshing
-            self._refreshing = None
+                await task
+        self._tasks = []
         self._manifest = self._transacting = None
         await self._connections.close()
 
@@ -187,8 +219,8 @@ class PostgresStore:
         constraints = Constraints(manifest)
         self._transacting = Served(self._connections, manifest, constraints, self._observe, Deadlines())
         await self._refresh()
-        if self._refreshing is None:
-            self._refreshing = asyncio.create_task(self._keep_fresh())
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(self._keep_fresh()), asyncio.create_task(self._keep_trimmed())]
 
     async def _keep_fresh(self) -> None:
         while True:
@@ -196,6 +228,13 @@ class PostgresStore:
             with suppress(EngineError):  # the connections have told of it; old estimates serve meanwhile
                 await self._refresh()
                 await self._connections.fetch(FORGET, (), time.monotonic() + OPEN_TIMEOUT_S)
+
+    async def _keep_trimmed(self) -> None:
+        while True:
+            await asyncio.sleep(min(TRIM_EVERY_S, self._events_keep_s / 10))
+            with suppress(EngineError):  # the next time, then
+                async with self._connections.one(time.monotonic() + OPEN_TIMEOUT_S) as connection:
+                    await trim(connection, self._events_keep_s)
 
     async def _refresh(self) -> None:
         tables = [entity.table for entity in self._served().entities.values()]

@@ -1,0 +1,125 @@
+"""Rows as the outbox keeps them, read back into the values that the rest of Kingpost knows: pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TypeAlias, cast
+
+import msgspec
+
+from kingpost.model.manifest import Entity, Manifest
+from kingpost.model.types import Scalar, Type
+from kingpost.ports import Change, Op
+from kingpost.query.coerce import coercer
+from kingpost.store.postgres.ddl import stored_fields
+from kingpost.store.postgres.names import bounded
+
+Record: TypeAlias = Mapping[str, object]
+_Read: TypeAlias = Callable[[object], object]
+
+# A float would lose digits of what is numeric.
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+_UNITS = r"(?:(-?\d+) years? ?)?(?:([-+]?\d+) mons? ?)?(?:([-+]?\d+) days? ?)?"
+_INTERVAL = re.compile(rf"{_UNITS}(?:([-+])?(\d+):(\d\d):(\d\d)(?:\.(\d{{1,6}}))?)?")
+
+
+class Rows:
+    """Reads the outbox's records.
+
+    Args:
+        manifest: whose entities they are of.
+    """
+
+    __slots__ = ("_entities",)
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._entities = {name: _Entity(entity) for name, entity in manifest.entities.items()}
+
+    def change(self, record: Record, token: str) -> Change | None:
+        """What happened; None of an entity that the manifest does not know (any more)."""
+        entity = self._entities.get(str(record["entity"]))
+        if entity is None:
+            return None
+        key, old, new = (record[name] for name in ("key", "old", "new"))
+        return Change(
+            token=token,
+            entity=entity.name,
+            op=cast("Op", record["op"]),
+            key=entity.key(_decode(cast("str", key))),
+            old=None if old is None else entity.row(_decode(cast("str", old))),
+            new=None if new is None else entity.row(_decode(cast("str", new))),
+            version=cast("int", record["version"]),
+            transaction=str(record["transaction"]),
+            at=cast("datetime", record["at"]),
+        )
+
+
+class _Entity:
+    __slots__ = ("_fields", "_key", "name")
+
+    def __init__(self, entity: Entity) -> None:
+        self.name = entity.name
+        self._fields = [(one.name, bounded(one.column), _reader(one.type)) for one in stored_fields(entity).values()]
+        self._key = [_reader(entity.fields[name].type) for name in entity.key]
+
+    def key(self, values: list[object]) -> tuple[object, ...]:
+        return tuple(read(value) for read, value in zip(self._key, values, strict=True))
+
+    def row(self, columns: Mapping[str, object]) -> Mapping[str, object]:
+        return {name: read(columns[column]) for name, column, read in self._fields}
+
+
+def _reader(type_: Type) -> _Read:
+    one = _scalar(type_)
+
+    def read(value: object) -> object:
+        return None if value is None else one(value)
+
+    def read_list(value: object) -> object:
+        return None if value is None else [one(item) for item in cast("list[object]", value)]
+
+    return read_list if type_.array else read
+
+
+def _scalar(type_: Type) -> _Read:
+    match type_.scalar:
+        case Scalar.DURATION:
+            return _duration
+        case Scalar.BYTES:
+            return lambda value: bytes.fromhex(cast("str", value).removeprefix("\\x"))
+        case Scalar.JSON:
+            return _json
+        case Scalar.TEXT | Scalar.BOOL | Scalar.INT:
+            return lambda value: value
+        case scalar:
+            return coercer(Type(scalar), "UTC")
+
+
+def _json(value: object) -> object:
+    match value:
+        case Decimal():
+            return float(value)
+        case dict():
+            return {name: _json(one) for name, one in value.items()}
+        case list():
+            return [_json(one) for one in value]
+        case _:
+            return value
+
+
+def _duration(value: object) -> timedelta:
+    """What PostgreSQL writes of an interval in its own style; years and months, which we never store, as its epoch has
+    them but in whole days.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = _INTERVAL.fullmatch(cast("str", value))
+    if found is None:
+        raise ValueError(value)
+    years, months, days, hours, minutes, seconds = (int(found[part] or 0) for part in (1, 2, 3, 5, 6, 7))
+    clock = timedelta(hours=hours, minutes=minutes, seconds=seconds, microseconds=int((found[8] or "").ljust(6, "0")))
+    return timedelta(days=years * 365 + months * 30 + days) + (-clock if found[4] == "-" else clock)
