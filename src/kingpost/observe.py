@@ -83,7 +83,7 @@ class IdentityRefused(Event, frozen=True):
 
 
 class SystemAccess(Event, frozen=True):
-    """A team's own code went past the policies; `how` is `system` or `sql`."""
+    """A team's own code went past the policies; `how` is `system`, `sql` or `events`."""
 
     how: str
     actor: str | None

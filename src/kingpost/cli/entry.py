@@ -11,7 +11,7 @@ import click
 from kingpost.cli.complaints import complain, complain_of
 from kingpost.errors import KingpostError
 
-COMMANDS = ("dev", "serve", "seed", "shell", "routes", "token", "explain", "version")
+COMMANDS = ("dev", "serve", "seed", "shell", "routes", "token", "explain", "events", "version")
 HIDDEN = ("dev_server",)
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
