@@ -13,6 +13,7 @@ import pytest
 from kingpost.api.body import body_of
 from kingpost.api.http import HttpOptions
 from kingpost.api.message import HttpRequest, HttpResponse
+from kingpost.deadlines import Deadlines
 from kingpost.errors import Malformed, TooLarge, TooLate
 from tests.asgi import Desk
 
@@ -37,7 +38,7 @@ class Sent:
 
 
 async def received(*messages: Message, bytes_max: int = 10, within_s: float = 5.0) -> bytes:
-    return await body_of(Sent(messages), bytes_max, monotonic() + within_s)
+    return await body_of(Sent(messages), bytes_max, monotonic() + within_s, Deadlines())
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ async def test_a_body_is_no_longer_than_is_taken_whatever_its_length_is_said_to_
 async def test_of_a_body_that_is_too_long_no_more_is_read() -> None:
     sent = Sent([piece(b"0" * 11), piece(b"more"), piece(b"and more", more=False)])
     with pytest.raises(TooLarge):
-        await body_of(sent, 10, monotonic() + 5)
+        await body_of(sent, 10, monotonic() + 5, Deadlines())
     assert len(sent.left) == 2
 
 

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
-from time import monotonic
-
 from kingpost.api.message import Receive
+from kingpost.deadlines import Deadlines
 from kingpost.errors import Malformed, TooLarge, TooLate
 
 
-async def body_of(receive: Receive, bytes_max: int, deadline: float) -> bytes:
+async def body_of(receive: Receive, bytes_max: int, deadline: float, deadlines: Deadlines) -> bytes:
     """The whole body.
 
     Args:
         receive: ASGI's.
         bytes_max: the longest that is taken.
         deadline: `time.monotonic()` seconds by which it has to be there.
+        deadlines: break off what takes too long.
 
     Raises:
         TooLarge: it is longer.
         TooLate: it was not there in time.
         Malformed: the caller left before its end.
     """
+    task = deadlines.begin(deadline)
     try:
-        async with asyncio.timeout(deadline - monotonic()):
-            return await _received(receive, bytes_max)
-    except TimeoutError as error:
-        raise TooLate("the body was not there in time") from error
+        body = await _received(receive, bytes_max)
+    except BaseException:
+        if deadlines.end(task):
+            raise TooLate("the body was not there in time") from None
+        raise
+    deadlines.end(task)
+    return body
 
 
 async def _received(receive: Receive, bytes_max: int) -> bytes:

@@ -23,6 +23,7 @@ from kingpost.api.own_routes import Mount
 from kingpost.api.pages import Pages
 from kingpost.api.problem import problem
 from kingpost.call import Actor
+from kingpost.deadlines import Deadlines
 from kingpost.errors import CallerError, KingpostError, Malformed, TooLarge
 from kingpost.observe import Defect, Observer, Refused, RequestEnded, nobody
 
@@ -98,6 +99,7 @@ class Http:
         self._pages = Pages(tuple(f"/{name}/" for name in door.routes), door.ready)
         self._cors = Cors(frozenset(door.options.cors_origins)) if door.options.cors_origins else None
         self._proxies = networks(door.options.trusted_proxies)
+        self._deadlines = Deadlines()
         self._ids = chain.from_iterable(iter(_request_ids, []))  # without end: there is always another list
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -137,7 +139,7 @@ class Http:
                 deadline = started + self._deadline_s
                 host, body = headers.get(b"host", b"").decode("latin-1"), b""
                 if method not in _NO_BODY_READ:
-                    body = await body_of(receive, self._body_bytes_max, deadline)
+                    body = await body_of(receive, self._body_bytes_max, deadline, self._deadlines)
                 # By position: keywords cost more than all else here.
                 request = HttpRequest(
                     method, path, scope["query_string"], headers, actor, datetime.now(UTC), deadline,

@@ -8,11 +8,12 @@ from typing import TypeAlias
 
 from msgspec import structs
 
+from kingpost.api.idempotency import given_again, idempotency_key, kept
 from kingpost.api.message import HttpRequest, HttpResponse, Route
 from kingpost.api.own_request import parts_of, query_of
 from kingpost.api.own_routes import BODY, OwnRoute, Parameter, reader
 from kingpost.api.response import Plain, Response, http_response
-from kingpost.call import Call, Skeleton
+from kingpost.call import Answer, Call, Skeleton
 from kingpost.errors import Detail, Forbidden, Invalid, NotFound, NotOffered, Unauthenticated
 from kingpost.model.expressions import Expression
 from kingpost.model.read_constraints import describe, violated
@@ -21,7 +22,7 @@ from kingpost.query.stages import Rendering
 
 SAFE = frozenset({"GET", "HEAD"})
 
-Runs: TypeAlias = Callable[..., Awaitable[HttpResponse]]
+Runs: TypeAlias = Callable[..., Awaitable[HttpResponse | Answer]]
 Invoke: TypeAlias = Callable[[Call, Runs, Mapping[str, object], bool], Awaitable[object]]
 Admitted: TypeAlias = Callable[[Expression, Call], bool]
 
@@ -31,7 +32,8 @@ class Serving:
     """What serving endpoints takes of other rooms.
 
     Args:
-        invoke: runs a handler for a call with these arguments; told whether it may write, then in a transaction.
+        invoke: runs a handler for a call with these arguments; told whether it may write, then in a transaction. Of a
+            call with an idempotency key the Answer is kept, and given again in place of a second run.
         admitted: whether a policy that knows no row admits who calls.
         plain: makes what JSON has of a body that holds rows.
         timezone: where a datetime without an offset is meant.
@@ -99,13 +101,16 @@ class _Endpoints:
             return HttpResponse(204, [(b"allow", offered.encode())], action="options")
         endpoint, path = _with_method(at_path, request.method)
         route = endpoint.route
-        call = _call(request)
+        call = _call(request, "" if route.method in SAFE else idempotency_key(request))
         self._check(route, call)
         query = query_of(request.query)
         arguments = endpoint.read(path, query)
         if endpoint.body is not None:
             arguments[BODY] = _body(endpoint.body, request.body)
-        done = await self.serving.invoke(call, _running(route, self.serving.plain), arguments, route.method not in SAFE)
+        runs = _running(route, self.serving.plain, kept_under=call.idempotency_key)
+        done = await self.serving.invoke(call, runs, arguments, route.method not in SAFE)
+        if isinstance(done, Answer):
+            done = given_again(done.body or b"")
         assert isinstance(done, HttpResponse), "it answers what the runner returns"
         return structs.replace(done, parameters=tuple(query))
 
@@ -160,7 +165,7 @@ def _body(parameter: Parameter, body: bytes) -> object:
     return body
 
 
-def _call(request: HttpRequest) -> Call:
+def _call(request: HttpRequest, idempotency_key: str) -> Call:
     """By whom and when; what is asked, the handler says."""
     return Call(
         ("http", request.method, request.path),
@@ -172,6 +177,7 @@ def _call(request: HttpRequest) -> Call:
         request.address,
         request.host,
         request.request_id,
+        idempotency_key,
     )
 
 
@@ -179,14 +185,18 @@ def _unread(_skeleton: Skeleton) -> tuple[Operation, Rendering]:
     raise AssertionError("an endpoint's own call asks nothing")
 
 
-def _running(route: OwnRoute, plain: Plain) -> Runs:
-    """The handler and what makes HTTP of its answer, as one: what cannot be sent undoes what was written."""
+def _running(route: OwnRoute, plain: Plain, kept_under: str) -> Runs:
+    """The handler and what makes HTTP of its answer, as one: what cannot be sent undoes what was written.
+
+    Under an idempotency key the response comes as an Answer, so that it can be kept.
+    """
     name = getattr(route.handler, "__name__", route.path)
 
-    async def run(context: object, **arguments: object) -> HttpResponse:
+    async def run(context: object, **arguments: object) -> HttpResponse | Answer:
         returned = await route.handler(context, **arguments)
         if not isinstance(returned, Response):
             raise TypeError(f"{route.at}: {name} returned {type(returned).__name__}, and says it returns a Response")
-        return http_response(returned, name, plain)
+        response = http_response(returned, name, plain)
+        return Answer(kept(response)) if kept_under else response
 
     return run

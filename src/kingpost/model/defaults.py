@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
@@ -14,6 +15,8 @@ from kingpost.model.manifest import Entity, suggest
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COUNTER_BITS = 74
+_MILLISECOND = timedelta(milliseconds=1)
+_STEPS_AT_ONCE = 64
 
 
 class TimeOrderedIds:
@@ -23,20 +26,23 @@ class TimeOrderedIds:
         entropy: returns so many random bytes, such as `os.urandom`.
     """
 
-    __slots__ = ("_counter", "_entropy", "_milliseconds")
+    __slots__ = ("_counter", "_entropy", "_milliseconds", "_steps")
 
     def __init__(self, entropy: Callable[[int], bytes]) -> None:
         self._entropy = entropy
         self._milliseconds = -1
         self._counter = 0
+        self._steps = array("I")
 
     def __call__(self, now: datetime) -> UUID:
         """A new id of the time `now`, or of the latest time seen if that is later."""
-        milliseconds = (now - _EPOCH) // timedelta(milliseconds=1)
+        milliseconds = (now - _EPOCH) // _MILLISECOND
         if milliseconds > self._milliseconds:
             self._start(milliseconds)
         else:
-            self._counter += 1 + int.from_bytes(self._entropy(4), "big")
+            if not self._steps:  # to ask the system each time would cost more than all else here
+                self._steps.frombytes(self._entropy(self._steps.itemsize * _STEPS_AT_ONCE))
+            self._counter += 1 + self._steps.pop()
             if self._counter >> _COUNTER_BITS:
                 self._start(self._milliseconds + 1)
         high, low = self._counter >> 62, self._counter & (1 << 62) - 1

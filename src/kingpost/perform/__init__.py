@@ -80,14 +80,11 @@ class Performer:
     async def _within(self, call: Call, operation: Operation, transaction: Transaction) -> Answer:
         if not call.idempotency_key:
             return await self._do(call, operation, transaction)
-        whose, key = scope(call), call.idempotency_key
-        known = await transaction.claim(whose, key, call.deadline)
+        known = await transaction.claim(scope(call), call.idempotency_key, call.deadline)
         if known is not None:
             self._check_again(call, operation)
             return again(known, call)
-        done = await self._do(call, operation, transaction)
-        await transaction.remember(whose, key, record(call, done), KEEP_S)
-        return done
+        return await _remembered(call, transaction, self._do(call, operation, transaction))
 
     def _check_again(self, call: Call, operation: Operation) -> None:
         """Ask the policy once more before an answer is given again, as far as it can be decided without its rows."""
@@ -119,12 +116,25 @@ class Performer:
         """What an endpoint of the team's own returns; one that may write runs in a transaction.
 
         Args:
-            call: by whom and when; it asks nothing itself.
-            handler: the function.
+            call: by whom and when; it asks nothing itself. Whether its policy admits the caller was asked already.
+            handler: the function; of a call with an idempotency key it returns an Answer, which is kept.
             arguments: by name, as their types want them.
             writes: whether its method is unsafe (RFC 9110, 9.2.1).
         """
         if not writes:
             return await handler(outside(self._engine, self._acting.objects, call), **arguments)
         async with self._engine.store.begin(call.deadline) as transaction:
-            return await handler(self._acting.context(call, transaction), **arguments)
+            if not call.idempotency_key:
+                return await handler(self._acting.context(call, transaction), **arguments)
+            known = await transaction.claim(scope(call), call.idempotency_key, call.deadline)
+            if known is not None:
+                return again(known, call)
+            answering = cast("Awaitable[Answer]", handler(self._acting.context(call, transaction), **arguments))
+            return await _remembered(call, transaction, answering)
+
+
+async def _remembered(call: Call, transaction: Transaction, answering: Awaitable[Answer]) -> Answer:
+    """The answer, kept under the call's idempotency key with all that was written for it."""
+    done = await answering
+    await transaction.remember(scope(call), call.idempotency_key, record(call, done), KEEP_S)
+    return done

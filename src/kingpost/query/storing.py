@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TypeAlias, cast
 from uuid import UUID
 
-from msgspec import UNSET
+from msgspec import UNSET, to_builtins
 
 from kingpost.errors import Detail, Invalid, Mistyped, TooLarge
 from kingpost.model.fields import Field
@@ -47,6 +47,7 @@ def storable(field: Field, timezone: str) -> Coercer:
     strict = field.type.array or field.type.scalar in _NATIVE
     constraints, nullable = field.constraints, field.nullable
     copied = field.type.scalar is Scalar.JSON
+    special = bool(constraints) or copied
 
     def fit(value: object) -> object:
         if value is None:
@@ -59,13 +60,14 @@ def storable(field: Field, timezone: str) -> Coercer:
             fitted = coerce(value)
         except Mistyped as fault:
             raise Unfit(str(fault), Mistyped.code) from None
-        if constraints:
-            broken = violated(fitted, constraints)
-            if broken is not None:
-                raise Unfit(broken, Invalid.code)
-            if places is not None:
-                return EXACT.quantize(cast("Decimal", fitted), Decimal(1).scaleb(-places))
-        return copy.deepcopy(fitted) if copied else fitted
+        if not special:
+            return fitted
+        broken = violated(fitted, constraints)
+        if broken is not None:
+            raise Unfit(broken, Invalid.code)
+        if places is not None:
+            return EXACT.quantize(cast("Decimal", fitted), Decimal(1).scaleb(-places))
+        return to_builtins(fitted) if copied else fitted
 
     return fit
 
@@ -158,7 +160,8 @@ class WriteFiller:
             case "now":
                 return now
             case "constant":
-                return copy.deepcopy(field.default.value)
+                constant = field.default.value
+                return copy.deepcopy(constant) if isinstance(constant, list | dict) else constant
 
 
 def write_filler(

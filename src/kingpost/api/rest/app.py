@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 import msgspec
 
 from kingpost.api.message import JSON_TYPE, Handler, HttpRequest, HttpResponse
@@ -29,9 +31,10 @@ def rest(manifest: Manifest, ask: Service[Call, Answer]) -> Handler:
     writes = Writes(read, WriteReader(read), actions(manifest), ask)
     index = _index(manifest)
 
-    async def handle(request: HttpRequest) -> HttpResponse:
-        if request.method not in ("GET", "HEAD"):
-            return await writes.handle(request)
+    def handle(request: HttpRequest) -> Awaitable[HttpResponse]:
+        return answered(request) if request.method in ("GET", "HEAD") else writes.handle(request)
+
+    async def answered(request: HttpRequest) -> HttpResponse:
         # Paths with a colon are few; the others that take nothing but POST are unknown collections.
         if ":" in request.path and writes.is_post_only(request.path):
             raise not_offered(request.method, ONLY_POST)

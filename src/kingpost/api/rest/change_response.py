@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from urllib.parse import quote
 
 import msgspec
+from msgspec import Struct
 
 from kingpost.api.message import JSON_TYPE, Header, HttpRequest, HttpResponse
 from kingpost.api.rest.grammar import BASE
@@ -20,8 +19,7 @@ NO_STORE = (b"cache-control", b"no-store")
 APPLIED = (b"preference-applied", b"return=minimal")
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """What was done, for the access log and the address of a new row."""
 
     request: HttpRequest
@@ -85,7 +83,9 @@ def batched(answer: Answer, statuses: list[str], done: Done) -> HttpResponse:
 
 def location(answer: Answer, done: Done) -> bytes:
     """Where a new row is (RFC 9110, 10.2.2): a comma within a part of its key is %2C, and a colon, which actions have, %3A."""
-    values = json.loads(answer.key or b"[]")
+    values = msgspec.json.decode(answer.key or b"[]")
+    if len(values) == 1 and isinstance(values[0], str) and values[0].isascii() and values[0].replace("-", "").isalnum():
+        return f"{done.request.root}{BASE}{done.collection}/{values[0]}".encode()
     key = ",".join(quote(str(value), safe="-._~!$&'()*+;=@") for value in values)
     return f"{done.request.root}{BASE}{done.collection}/{key}".encode()
 

@@ -6,10 +6,10 @@ between, and what an idempotency key remembers hangs on the request alone, not o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
+from msgspec import Struct
 
 from kingpost.api.rest.body import an_object
 from kingpost.api.rest.change_response import nothing_there
@@ -22,8 +22,7 @@ from kingpost.model.manifest import Entity
 from kingpost.model.types import Scalar
 
 
-@dataclass(frozen=True, slots=True)
-class Dependent:
+class Dependent(Struct, frozen=True):
     """One such write.
 
     Args:

@@ -256,9 +256,10 @@ def _within(at: str, where: str) -> str:
 
 
 def _is_nested(row: Mapping[str, Any], entity: Entity) -> bool:
-    return any(
-        name in row and (relation.many or isinstance(row[name], dict)) for name, relation in entity.relations.items()
-    )
+    for name, relation in entity.relations.items():
+        if name in row and (relation.many or isinstance(row[name], dict)):
+            return True
+    return False
 
 
 def _reference(value: object, at: str) -> Earlier | None:

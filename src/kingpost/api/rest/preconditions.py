@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+
+from msgspec import Struct, structs
 
 from kingpost.api.message import HttpRequest
 from kingpost.errors import Malformed, Stale
 
+_PRECONDITIONS = ((b"if-match", "If-Match"), (b"if-none-match", "If-None-Match"))
 _TAGS = re.compile(rb'\s*(?:W/)?"[^"]*"\s*(?:,\s*(?:W/)?"[^"]*"\s*)*')
 _TAG = re.compile(rb'(W/)?"([^"]*)"')
-_KEY = re.compile(r'(?P<quote>"?)([\x21\x23-\x5b\x5d-\x7e]{1,255})(?P=quote)')
+_OURS = re.compile(rb'"([0-9]{1,18})-[0-9a-f]{16}"')
 
 
-@dataclass(frozen=True, slots=True)
-class Precondition:
+class Precondition(Struct, frozen=True):
     """What a write supposes of its row.
 
     Args:
@@ -42,11 +43,13 @@ def precondition(request: HttpRequest) -> Precondition:
     """
     match, none_match = request.headers.get(b"if-match"), request.headers.get(b"if-none-match")
     if none_match is None:
+        if match is not None and (ours := _OURS.fullmatch(match)):  # what nearly everybody sends
+            return Precondition((int(ours[1]),), True)
         return ANY if match is None else _matching(match)
     if none_match.strip() != b"*":
         # Weak comparison (RFC 9110, 13.1.2).
         others = _versions(none_match, "If-None-Match", weak=True)
-        return replace(ANY if match is None else _matching(match), others=others)
+        return structs.replace(ANY if match is None else _matching(match), others=others)
     if match is not None:
         raise Stale(
             "no row is there and is not: If-Match and If-None-Match: * deny each other", hint="send one of them"
@@ -60,36 +63,22 @@ def unconditional(request: HttpRequest, what: str) -> None:
     Raises:
         Malformed: there is one.
     """
-    for name in ("If-Match", "If-None-Match"):
-        if name.lower().encode() in request.headers:
+    for header, name in _PRECONDITIONS:
+        if header in request.headers:
             raise Malformed(f"{what} takes no {name}: there is no one row it could be about", where=name)
 
 
 def minimal(request: HttpRequest) -> bool:
     """Whether the client prefers no body (RFC 7240, 4.2); of a preference that is given twice the first counts."""
-    for preference in request.headers.get(b"prefer", b"").lower().split(b","):
+    given = request.headers.get(b"prefer")
+    if given is None:
+        return False
+    for preference in given.lower().split(b","):
         # Behind a semicolon stand parameters of the preference.
         name, _, value = preference.partition(b";")[0].partition(b"=")
         if name.strip() == b"return":
             return value.strip().strip(b'"') == b"minimal"
     return False
-
-
-def idempotency_key(request: HttpRequest) -> str:
-    """The Idempotency-Key (IETF httpapi draft), "" without one.
-
-    Raises:
-        Malformed: it is empty, too long or holds other than visible ASCII.
-    """
-    given = request.headers.get(b"idempotency-key")
-    if given is None:
-        return ""
-    found = _KEY.fullmatch(given.decode("latin-1").strip())
-    if found is None:
-        raise Malformed(
-            "the Idempotency-Key is not 1 to 255 visible ASCII characters", hint="take a UUID", where="Idempotency-Key"
-        )
-    return found[2]
 
 
 def _matching(match: bytes) -> Precondition:

@@ -10,10 +10,10 @@ names of 128 letters): a flood of them fills the plan cache's segment of shapes 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from kingpost.api.rest.body import FIELDS_MAX
 from kingpost.api.rest.preconditions import ANY, Precondition
@@ -25,8 +25,7 @@ from kingpost.query.storing import FAULTS_MAX
 Verb = Literal["create", "update", "upsert", "delete"]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """What a request is about: a collection, the values of a key if it names a row, and the query's own split."""
 
     collection: str

@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import structs
 
+from kingpost.api.idempotency import idempotency_key
 from kingpost.api.message import HttpRequest, HttpResponse
 from kingpost.api.rest.actions import Actions
 from kingpost.api.rest.body import JSON, JSON_PATCH, MERGE_PATCH, an_object, decoded, media_type, rows_of
@@ -16,7 +17,7 @@ from kingpost.api.rest.dependent import Dependent, depends, merges
 from kingpost.api.rest.grammar import BASE
 from kingpost.api.rest.parts import Taking, has_rows_inside, placed_error
 from kingpost.api.rest.patch import pointed
-from kingpost.api.rest.preconditions import Precondition, idempotency_key, precondition, unconditional
+from kingpost.api.rest.preconditions import Precondition, precondition, unconditional
 from kingpost.api.rest.read import Reader
 from kingpost.api.rest.read_write import WriteReader
 from kingpost.api.rest.skeleton import split
@@ -50,19 +51,19 @@ class Writes:
     actions: Actions
     ask: Service[Call, Answer]
 
-    async def handle(self, request: HttpRequest) -> HttpResponse:
+    def handle(self, request: HttpRequest) -> Awaitable[HttpResponse]:
         """The response to a request."""
         path = request.path[len(BASE) :]
         action = self.actions.find(path)
         if action is None and path != BATCH:
-            return await self._on_rows(request, *self._target(request)) if path else _of_index(request)
+            return self._on_rows(request, *self._target(request)) if path else _of_index(request)
         if request.method == "OPTIONS":
-            return options(ONLY_POST, posts=(JSON,))
+            return _options(ONLY_POST, (JSON,))
         if request.method != "POST":
             raise not_offered(request.method, ONLY_POST)
         if action is not None:
-            return await self.actions.answer(action, request, self._asking(request))
-        return await self._batch(request)
+            return self.actions.answer(action, request, self._asking(request))
+        return self._batch(request)
 
     def is_post_only(self, path: str) -> bool:
         """Whether a path is that of the batch or of an action, where nothing can be read."""
@@ -80,23 +81,23 @@ class Writes:
         key = tuple(str(value) for value in values[:count])
         return entity, Target(entity.path, key, skeleton[4 if marked else 3 :], tuple(values[count:]))
 
-    async def _on_rows(self, request: HttpRequest, entity: Entity, target: Target) -> HttpResponse:
+    def _on_rows(self, request: HttpRequest, entity: Entity, target: Target) -> Awaitable[HttpResponse]:
         offered = ROW if target.key else COLLECTION
         if request.method == "OPTIONS":
-            return options(ROW, patches=PATCHES) if target.key else options(COLLECTION, (JSON,), PATCHES_OF_MANY)
+            return _options(ROW, (), PATCHES) if target.key else _options(COLLECTION, (JSON,), PATCHES_OF_MANY)
         if request.method not in offered:
             raise not_offered(request.method, offered)
         match request.method, bool(target.key):
             case "POST", _:
-                return await self._post(request, entity, target)
+                return self._post(request, entity, target)
             case "PUT", _:
-                return await self._put(request, entity, target)
+                return self._put(request, entity, target)
             case "PATCH", True:
-                return await self._patch(request, entity, target)
+                return self._patch(request, entity, target)
             case "PATCH", False:
-                return await self._patch_all(request, target)
+                return self._patch_all(request, target)
             case _:
-                return await self._delete(request, entity, target)
+                return self._delete(request, entity, target)
 
     # --- Methods -----------------------------------------------------------------------------------------------------
 
@@ -198,11 +199,11 @@ class Writes:
     def _call(self, request: HttpRequest, skeleton: Skeleton, values: Sequence[object]) -> Awaitable[Answer]:
         return self.ask(_call(request, skeleton, values, self.reader))
 
-    async def _supposing(self, request: HttpRequest, entity: Entity, write: Dependent) -> Answer:
+    def _supposing(self, request: HttpRequest, entity: Entity, write: Dependent) -> Awaitable[Answer]:
         """A write of one row: by one statement, unless its precondition asks more."""
         if depends(write.verb, write.supposed):
-            return await self._depending(request, entity, write)
-        return await self._call(request, *split_row(write.verb, write.target, write.body, write.supposed))
+            return self._depending(request, entity, write)
+        return self._call(request, *split_row(write.verb, write.target, write.body, write.supposed))
 
     async def _depending(self, request: HttpRequest, entity: Entity, write: Dependent) -> Answer:
         """A write that follows from the row as it is."""
@@ -216,7 +217,9 @@ class Writes:
             raise placed_error(error, taking.placed) from None
 
 
-def options(offered: tuple[str, ...], posts: tuple[str, ...] = (), patches: tuple[str, ...] = ()) -> HttpResponse:
+async def _options(
+    offered: tuple[str, ...], posts: tuple[str, ...] = (), patches: tuple[str, ...] = ()
+) -> HttpResponse:
     """The answer to OPTIONS, with the media types that POST (the Linked Data Platform, 7.1) and PATCH (RFC 5789) take."""
     headers = [(b"allow", ", ".join(offered).encode())]
     for name, taken in ((b"accept-post", posts), (b"accept-patch", patches)):
@@ -239,7 +242,7 @@ def _done(request: HttpRequest, target: Target, verb: str) -> Done:
     return Done(request, target.collection, verb, tuple(one.partition("=")[0] for one in target.parameters))
 
 
-def _of_index(request: HttpRequest) -> HttpResponse:
+def _of_index(request: HttpRequest) -> Awaitable[HttpResponse]:
     if request.method == "OPTIONS":
-        return options(ONLY_READ)
+        return _options(ONLY_READ)
     raise not_offered(request.method, ONLY_READ)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 import asyncpg
-import msgspec
+from msgspec import Struct
 
 from kingpost.call import Answer, Ask
 from kingpost.errors import Detail, Forbidden, Invalid, KingpostError, NotFound, Stale, TooDear
@@ -24,8 +23,7 @@ Key: TypeAlias = tuple[object, ...]
 Send: TypeAlias = Callable[[str, Sequence[object]], Awaitable[Records]]
 
 
-@dataclass(frozen=True, slots=True)
-class Sending:
+class Sending(Struct, frozen=True):
     """How statements are sent.
 
     Args:
@@ -40,8 +38,9 @@ class Sending:
     constraints: Constraints
     alone: bool
 
-    async def __call__(self, statement: Statement, arguments: Sequence[object], *more: object) -> Records:
-        return await self.send(statement.sql, [*statement.arguments(arguments), *more])
+    def __call__(self, statement: Statement, arguments: Sequence[object], *more: object) -> Awaitable[Records]:
+        given = statement.arguments(arguments)
+        return self.send(statement.sql, [*given, *more] if more else given)
 
     def meaning(self, error: BaseException, program: WriteProgram) -> KingpostError:
         """The error of ours for a statement that the server refused."""
@@ -141,7 +140,7 @@ def _rows(bodies: Sequence[bytes | None], *, shown: bool) -> Answer:
 
 
 def _key(text: str) -> bytes:
-    return msgspec.json.format(text.encode(), indent=-1)
+    return text.encode()
 
 
 # --- Steps -----------------------------------------------------------------------------------------------------------

@@ -14,9 +14,9 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
+from kingpost.deadlines import Deadlines
 from kingpost.errors import EngineFailed, EngineUnavailable, KingpostError
 from kingpost.observe import EngineLost, EngineRecovered, EngineRefused, Observer, nobody
-from kingpost.store.postgres.deadlines import Deadlines
 from kingpost.store.postgres.failures import (
     ENGINE,
     Failure,
@@ -142,6 +142,15 @@ class Connections:
             else:
                 self._give_back(kept)
 
+    def idle(self) -> Kept | None:
+        """A connection to oneself as `hold` gives it, if there is one at once."""
+        while self._idle and not self._closed:
+            kept = self._idle.pop()
+            if not kept.connection.is_closed():
+                return kept
+            self._open -= 1
+        return None
+
     async def hold(self, deadline: float) -> Kept:
         """A connection to oneself, to be given back by `release`.
 
@@ -200,11 +209,8 @@ class Connections:
         while True:
             if self._closed:
                 raise unavailable("the store is closed")
-            while self._idle:
-                kept = self._idle.pop()
-                if not kept.connection.is_closed():
-                    return kept
-                self._open -= 1
+            if kept := self.idle():
+                return kept
             if self._open == 0 or (self._open < self._settings.size and not self._gate.lost):
                 return await self._connect(deadline)
             given = await self._wait(deadline)
@@ -215,15 +221,16 @@ class Connections:
         """What is given back next; None: there is room to look again."""
         future: asyncio.Future[Kept | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
+        task = self._deadlines.begin(deadline)
         try:
-            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-                return await future
-        except TimeoutError:
-            self._forget(future)
-            raise unavailable("all connections were in use until the deadline") from None
+            given = await future
         except asyncio.CancelledError:
             self._forget(future)
+            if self._deadlines.end(task):
+                raise unavailable("all connections were in use until the deadline") from None
             raise
+        self._deadlines.end(task)
+        return given
 
     def _forget(self, future: asyncio.Future[Kept | None]) -> None:
         """A waiter that gave up may have been handed something at the same moment."""

@@ -7,7 +7,7 @@ word is waited for: it was cancelled, or it was done after all.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
 import asyncpg
@@ -29,14 +29,16 @@ async def send_write(connections: Connections, sql: str, arguments: Sequence[obj
         EngineUnavailable: there was no connection to be had; nothing was sent.
         asyncpg.PostgresError: the server refused it; nothing was written.
     """
-    kept = await connections.hold(deadline)
+    kept = connections.idle() or await connections.hold(deadline)
     if time.monotonic() >= deadline:
         connections.release(kept)
         raise too_late()
-    return await settled(connections, kept, deadline, lambda: kept.fetch(sql, arguments))
+    held = kept.prepared.get(sql)  # most often it is there: then it is asked without a coroutine more
+    sent = kept.fetch(sql, arguments) if held is None else held.fetch(arguments)
+    return await settled(connections, kept, deadline, sent)
 
 
-async def settled(connections: Connections, kept: Kept, deadline: float, send: Callable[[], Awaitable[T]]) -> T:
+async def settled(connections: Connections, kept: Kept, deadline: float, sent: Awaitable[T]) -> T:
     """What the server says to something that changes it for good; `kept` is given back.
 
     Raises:
@@ -46,7 +48,7 @@ async def settled(connections: Connections, kept: Kept, deadline: float, send: C
     late.begin(kept, deadline)
     broken = True
     try:
-        found = await send()
+        found = await sent
         broken = False
         return found
     except Failure as error:

@@ -95,6 +95,7 @@ class WriteProgram:
         packed: columns of arrays or JSON.
         following: what the deletion of locked rows means for others, by whose rows they are and how they are deleted.
         start: under which name `following` has the rows themselves.
+        steps: whether it takes more than one statement, and so a transaction; settled by `placed`.
         finish: takes away or marks the rows that were locked.
         check: asked of the rows as they are after the write: whether they may be so.
         check_new: the same of rows that an upsert creates; for other creates, `check` is.
@@ -120,6 +121,7 @@ class WriteProgram:
     rows_max: int = 1
     key: tuple[str, ...] = ()
     start: str = ""
+    steps: bool = False
 
     @property
     def sql(self) -> str:
@@ -130,11 +132,6 @@ class WriteProgram:
     def key_columns(self) -> int:
         """How many columns the key has."""
         return len(self.key)
-
-    @property
-    def steps(self) -> bool:
-        """Whether it takes more than one statement, and so a transaction."""
-        return any(one is not None for one in (self.finish, self.check, self.check_new, self.shown))
 
     @property
     def statements(self) -> Iterable[Statement]:
@@ -172,6 +169,7 @@ def placed(program: WriteProgram) -> tuple[WriteProgram, tuple[int, ...]]:
         check_new=found(program.check_new),
         shown=found(program.shown),
         following=following,
+        steps=any(one is not None for one in (program.finish, program.check, program.check_new, program.shown)),
         packed=tuple(replace(one, place=places[one.slot]) for one in program.packed),
     )
     return done, order

@@ -11,18 +11,18 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from kingpost.call import Answer, Ask
+from kingpost.deadlines import Deadlines
 from kingpost.errors import EngineError, EngineUnavailable
 from kingpost.model.defaults import TimeOrderedIds, filled
 from kingpost.model.manifest import Manifest
 from kingpost.observe import Observer, nobody
-from kingpost.ports import Change, Isolation
+from kingpost.ports import ChangeEvent, Isolation
 from kingpost.query.stages import Allowed, Plan, Rendering
 from kingpost.store.postgres.capture import CAPTURE_OFF
 from kingpost.store.postgres.compile import compile_question
 from kingpost.store.postgres.connections import Connections
 from kingpost.store.postgres.constraints import Constraints
 from kingpost.store.postgres.copy import copy_rows
-from kingpost.store.postgres.deadlines import Deadlines
 from kingpost.store.postgres.expressions import LETTERS
 from kingpost.store.postgres.idempotency import FORGET
 from kingpost.store.postgres.keeping import analyze, check_fits, check_server, count_rows, letters_of, recreate
@@ -168,7 +168,7 @@ class PostgresStore:
         await self._refresh()
         return count
 
-    def tail(self, after: str | None = None) -> AsyncGenerator[Change, None]:
+    def tail(self, after: str | None = None) -> AsyncGenerator[ChangeEvent, None]:
         """Every event after a token, once, those of a row in the order of their commits; see `ports.Tail`.
 
         Raises:

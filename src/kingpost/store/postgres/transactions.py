@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import cast
@@ -12,6 +12,7 @@ from typing import cast
 import asyncpg
 
 from kingpost.call import Answer, Ask
+from kingpost.deadlines import Deadlines
 from kingpost.errors import EngineFailed, EngineUnavailable, KingpostError
 from kingpost.model.manifest import Manifest
 from kingpost.observe import Observer, SlowStatement
@@ -20,7 +21,6 @@ from kingpost.store.postgres.by_keys import lock_statement
 from kingpost.store.postgres.change import Sending, columns_of, run_change
 from kingpost.store.postgres.connections import Connections
 from kingpost.store.postgres.constraints import Constraints
-from kingpost.store.postgres.deadlines import Deadlines
 from kingpost.store.postgres.failures import ENGINE, Failure, too_late, unavailable
 from kingpost.store.postgres.idempotency import claim_key, remember_key
 from kingpost.store.postgres.kept import Kept, Records
@@ -86,8 +86,8 @@ async def run_alone(served: Served, ask: Ask) -> Answer:
         async with transaction(served, ask.deadline, "read committed") as running:
             return await running.run(ask)
 
-    async def send(sql: str, arguments: Sequence[object]) -> Records:
-        return await send_write(served.connections, sql, arguments, ask.deadline)
+    def send(sql: str, arguments: Sequence[object]) -> Awaitable[Records]:
+        return send_write(served.connections, sql, arguments, ask.deadline)
 
     started = time.monotonic()
     try:
@@ -233,7 +233,7 @@ async def _place(connections: Connections, deadline: float) -> AsyncIterator[Non
 async def _commit(served: Served, kept: Kept, deadline: float) -> None:
     """End it. What was put off until now, such as the capture of events, may still refuse."""
     try:
-        status = await settled(served.connections, kept, deadline, lambda: kept.connection.execute("COMMIT"))
+        status = await settled(served.connections, kept, deadline, kept.connection.execute("COMMIT"))
     except asyncpg.PostgresError as error:
         raise served.constraints.meaning(error) or served.connections.refused(error) from error
     if status != "COMMIT":

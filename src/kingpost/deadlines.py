@@ -1,4 +1,4 @@
-"""Ends what runs past its deadline, with one timer for all statements under way.
+"""Ends what runs past its deadline, with one timer for all that is under way.
 
 A timer for each statement, as the driver would set it, costs a tenth of what a short read costs altogether. One look
 every EVERY_S is exact enough for deadlines of seconds.
@@ -16,7 +16,7 @@ Task: TypeAlias = "asyncio.Task[Any]"
 
 
 class Deadlines:
-    """The tasks that wait for the server, and until when."""
+    """The tasks that wait for something, each for one thing at a time, and until when."""
 
     __slots__ = ("_late", "_timer", "_until")
 
@@ -28,7 +28,7 @@ class Deadlines:
     def begin(self, deadline: float) -> Task:
         """The current task is cancelled once `time.monotonic()` is past `deadline`, unless it has ended by then."""
         task = asyncio.current_task()
-        assert task is not None, "statements run in tasks"
+        assert task is not None, "what has a deadline runs in a task"
         self._until[task] = deadline
         if self._timer is None:
             self._timer = task.get_loop().call_later(EVERY_S, self._look)
@@ -49,5 +49,5 @@ class Deadlines:
             if now >= until and task not in self._late:
                 self._late.add(task)
                 task.cancel()
-        # While nothing is under way there is no timer; the next statement sets one.
+        # While nothing is under way there is no timer; the next that waits sets one.
         self._timer = asyncio.get_running_loop().call_later(EVERY_S, self._look) if self._until else None
