@@ -17,7 +17,7 @@ import pytest
 
 from kingpost.errors import KingpostError
 from kingpost.model.expressions import Slot
-from kingpost.ports import OLDEST, Change
+from kingpost.ports import OLDEST, ChangeEvent
 from kingpost.query.operations import Read, Update, Upsert
 from kingpost.store.conformance import workshop
 from kingpost.store.conformance.asking import Library, create, delete, given, puts
@@ -35,7 +35,7 @@ Key = tuple[str, tuple[object, ...]]
 class Listener:
     """Follows the events from the beginning, and where it is torn away goes on."""
 
-    changes: list[Change] = field(default_factory=list)
+    changes: list[ChangeEvent] = field(default_factory=list)
     slowest_s: float = 0.0
 
     async def follow(self, store: PostgresStore) -> None:
@@ -87,14 +87,14 @@ class Writer:
         await self.library.ask(Update("Branch", puts("rank", at=1), where=given("id", "lt")), self.owner(), 5)
 
     async def cascade(self) -> None:
-        """Put branches on one that is there, and delete one with all that goes with it."""
-        parent, gone = await self.raw.fetchval(
-            "SELECT array_agg(id) FROM (SELECT id FROM branch ORDER BY random() LIMIT 2) b"
-        )
-        for twin in (None, gone, parent):
+        """Plant a branch, put others on it and on one that is there, and delete that with all that goes with it."""
+        gone = await self.raw.fetchval("SELECT id FROM branch ORDER BY random() LIMIT 1")
+        parent = None
+        for twin in (None, gone, gone, gone):
             made = self.chance.randrange(10**9, 10**15)
             await self.library.ask(create("Branch", "id", "parent", "twin"), made, parent, twin)
             await self.library.ask(create("Leaf", "id", "branch", "other"), made, made, gone)
+            parent = self.chance.choice((made, gone, None))
         await self.library.ask(delete("Branch"), gone)
 
     async def raw_sql(self) -> None:
@@ -158,7 +158,7 @@ async def storm(server: str, url: str, writers: int, seconds: float) -> str:
     return f"{len(listeners[0].changes)} events; {dict(done)}; slowest from write to listener: {slowest}"
 
 
-def _judge(before: dict[Key, Any], after: dict[Key, Any], told: list[list[Change]]) -> None:
+def _judge(before: dict[Key, Any], after: dict[Key, Any], told: list[list[ChangeEvent]]) -> None:
     assert [one.token for one in told[0]] == [one.token for one in told[1]], "what one was told, the other was not"
     rows = dict(before)
     for change in told[0]:
@@ -179,9 +179,8 @@ async def _kept(raw: asyncpg.Connection[Any]) -> dict[Key, Any]:
     reads = Rows(MANIFEST)
     found: dict[Key, Any] = {}
     for entity in MANIFEST.entities.values():
-        keys = ", ".join(f'"{entity.fields[name].column}"' for name in entity.key)
-        sql = f"""SELECT '{entity.name}' AS entity, 'created' AS op, jsonb_build_array({keys})::text AS key,
-                  NULL AS old, to_jsonb(t)::text AS new, version, '' AS transaction, now() AS at FROM "{entity.table}" t"""
+        sql = f"""SELECT '{entity.name}' AS entity, NULL AS old, row_to_json(t)::text AS new, '' AS transaction, now() AS at
+                  FROM "{entity.table}" t"""
         for record in await raw.fetch(sql):
             change = reads.change(record, "")
             assert change is not None

@@ -12,7 +12,7 @@ import pytest
 
 from kingpost.errors import DeclarationError, EngineUnavailable, HistoryGone
 from kingpost.observe import EngineLost, EngineRecovered
-from kingpost.ports import OLDEST, Change
+from kingpost.ports import OLDEST, ChangeEvent
 from kingpost.store.conformance import workshop
 from kingpost.store.postgres.capture import BELL, OUTBOX, SLOTS
 from kingpost.store.postgres.outbox_trim import trim
@@ -31,7 +31,7 @@ DAY_S = 86_400.0
 class Listener:
     """Follows the events in the background."""
 
-    changes: list[Change] = field(default_factory=list)
+    changes: list[ChangeEvent] = field(default_factory=list)
     _more: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def follow(self, store: PostgresStore, after: str) -> None:
@@ -40,7 +40,7 @@ class Listener:
                 self.changes.append(change)
                 self._more.set()
 
-    async def count(self, wanted: int) -> list[Change]:
+    async def count(self, wanted: int) -> list[ChangeEvent]:
         """All events so far, once there are as many as wanted."""
         async with asyncio.timeout(WAIT_S):
             while len(self.changes) < wanted:
@@ -62,7 +62,7 @@ async def listening(store: PostgresStore, after: str = OLDEST) -> AsyncIterator[
         await asyncio.gather(task, return_exceptions=True)
 
 
-def brief(changes: list[Change]) -> list[tuple[str, str, object, int]]:
+def brief(changes: list[ChangeEvent]) -> list[tuple[str, str, object, int]]:
     return [(one.op, one.entity, one.key[0], one.version) for one in changes]
 
 

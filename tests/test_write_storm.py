@@ -12,7 +12,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
 from http.client import HTTPConnection, HTTPException
@@ -22,9 +24,12 @@ from typing import Any
 import asyncpg
 import pytest
 
+from examples.flights.app import app
 from kingpost.auth.tokens import mint
+from kingpost.ports import OLDEST
 from kingpost.settings import Secret
 from kingpost.store.postgres import embedded
+from kingpost.store.postgres.store import PostgresStore
 from tests.flights_database import few_flights
 from tests.test_docs import TOP
 
@@ -117,6 +122,34 @@ class Writer:
             connection.close()
 
 
+@dataclass
+class Listener:
+    """Hears of every flight that is created, from the beginning, whatever becomes of its connection."""
+
+    url: str
+    stop: threading.Event = field(default_factory=threading.Event)
+    heard: Counter[str] = field(default_factory=Counter)
+
+    def run(self) -> None:
+        asyncio.run(self._listen())
+
+    async def _listen(self) -> None:
+        store = PostgresStore(self.url, connections=1)
+        await store.open(app.manifest)
+        following = asyncio.create_task(self._follow(store))
+        await asyncio.to_thread(self.stop.wait)
+        following.cancel()
+        ended = (await asyncio.gather(following, return_exceptions=True))[0]
+        assert isinstance(ended, asyncio.CancelledError), f"the tail ended by itself: {ended!r}"
+        await store.close()
+
+    async def _follow(self, store: PostgresStore) -> None:
+        async with aclosing(store.tail(OLDEST)) as tail:
+            async for change in tail:
+                if change.entity == "Flight" and change.op == "created":
+                    self.heard[str(change.key[0])] += 1
+
+
 def storm(url: str, folder: Path, rounds: int, crash: Callable[[], None]) -> None:
     """Kill something each round while writers write; then look at what is there."""
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -124,8 +157,10 @@ def storm(url: str, folder: Path, rounds: int, crash: Callable[[], None]) -> Non
     server, stop, chance = Server(url, folder, port), threading.Event(), random.Random(13)
     server.start()
     writers = [Writer(port, number, stop, random.Random(number)) for number in range(1, WRITERS + 1)]
+    listener = Listener(url)
     threads = [threading.Thread(target=writer.run) for writer in writers]
-    for thread in threads:
+    listening = threading.Thread(target=listener.run)
+    for thread in (listening, *threads):
         thread.start()
     try:
         wait_for(lambda: any(writer.acknowledged for writer in writers))
@@ -145,10 +180,14 @@ def storm(url: str, folder: Path, rounds: int, crash: Callable[[], None]) -> Non
         for thread in threads:
             thread.join()
         server.kill()
-    judge(url, writers)
+    try:
+        judge(url, writers, listener)
+    finally:
+        listener.stop.set()
+        listening.join()
 
 
-def judge(url: str, writers: list[Writer]) -> None:
+def judge(url: str, writers: list[Writer], listener: Listener) -> None:
     assert [one for writer in writers for one in writer.wrong] == []
     acknowledged = {number: row for writer in writers for number, row in writer.acknowledged.items()}
     rows, events = asyncio.run(kept(url))
@@ -157,22 +196,21 @@ def judge(url: str, writers: list[Writer]) -> None:
         number: [row] for number, row in acknowledged.items()
     }
     assert max(map(len, rows.values())) == 1, "a retry had an effect of its own"
-    if events is not None:
-        assert events == {row: 1 for made in rows.values() for row in made}
+    assert events == {row: 1 for made in rows.values() for row in made}
+    wait_for(lambda: len(listener.heard) >= len(events))
+    assert dict(listener.heard) == events, "what is told is not what was written"
 
 
-async def kept(url: str) -> tuple[dict[int, list[str]], dict[str, int] | None]:
-    """The flights that were written, by number; and how many events there are of each, where changes are captured."""
+async def kept(url: str) -> tuple[dict[int, list[str]], dict[str, int]]:
+    """The flights that were written, by number; and how many events there are of each."""
     connection = await connected(url)
     try:
         rows: dict[int, list[str]] = {}
         for row in await connection.fetch("SELECT number, id FROM flight WHERE number > 999999"):
             rows.setdefault(row["number"], []).append(str(row["id"]))
-        if await connection.fetchval("SELECT to_regclass('kingpost_outbox')") is None:
-            return rows, None
         events = await connection.fetch(
-            """SELECT key->>0 AS id, count(*) AS n FROM kingpost_outbox
-               WHERE entity = 'Flight' AND op = 'created' AND (new->>'number')::bigint > 999999 GROUP BY 1"""
+            """SELECT new->>'id' AS id, count(*) AS n FROM kingpost_outbox
+               WHERE entity = 'Flight' AND old IS NULL AND (new->>'number')::bigint > 999999 GROUP BY 1"""
         )
         return rows, {row["id"]: row["n"] for row in events}
     finally:
@@ -189,7 +227,7 @@ async def kill_backends(url: str, chance: random.Random) -> None:
         limit = "ALL" if chance.random() < 0.2 else "1"
         await connection.execute(
             f"""SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity
-                WHERE application_name = 'kingpost' AND datname = current_database() ORDER BY random() LIMIT {limit}) b"""
+                WHERE application_name LIKE 'kingpost%' AND datname = current_database() ORDER BY random() LIMIT {limit}) b"""
         )
     finally:
         await connection.close()

@@ -45,7 +45,7 @@ OLDEST = "oldest"
 """In place of a token: the oldest event that is still kept."""
 
 
-class Change(Struct, frozen=True):
+class ChangeEvent(Struct, frozen=True):
     """One event: a row was written. For use inside: nothing of it is hidden, private fields neither.
 
     Args:
@@ -75,10 +75,10 @@ class Change(Struct, frozen=True):
 class Tail(Protocol):
     """What a store that captures its changes can tell of them."""
 
-    def tail(self, after: str | None = None) -> AsyncGenerator[Change, None]:
+    def tail(self, after: str | None = None) -> AsyncGenerator[ChangeEvent, None]:
         """Every event after that token, once, those of a row in the order of their commits; then waits for more.
 
-        `after` is a Change's token, OLDEST, or None for what is committed from now on. Raises HistoryGone where events
+        `after` is a ChangeEvent's token, OLDEST, or None for what is committed from now on. Raises HistoryGone where events
         that come next are not kept any more, Malformed where `after` is no token.
         """
 

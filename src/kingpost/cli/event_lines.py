@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from kingpost.model.manifest import Entity, Manifest
-from kingpost.ports import Change
+from kingpost.ports import ChangeEvent
 
 SHOWN_MAX = 40
 """A longer value is cut in words."""
 
 
-def as_line(manifest: Manifest) -> Callable[[Change], str]:
+def as_line(manifest: Manifest) -> Callable[[ChangeEvent], str]:
     """As a JSON object: token, at, op, entity, key, version, transaction, and the row before and after, or null."""
 
-    def line(change: Change) -> str:
+    def line(change: ChangeEvent) -> str:
         entity = manifest.entity(change.entity)
         told = {
             "token": change.token,
@@ -34,10 +34,10 @@ def as_line(manifest: Manifest) -> Callable[[Change], str]:
     return line
 
 
-def as_words(manifest: Manifest) -> Callable[[Change], str]:
+def as_words(manifest: Manifest) -> Callable[[ChangeEvent], str]:
     """When, what happened, to which row, its version, and the values it has now or, of a change, those that changed."""
 
-    def line(change: Change) -> str:
+    def line(change: ChangeEvent) -> str:
         entity = manifest.entity(change.entity)
         before, after = (None if row is None else _public(entity, row) for row in (change.old, change.new))
         key = ",".join(_short(value).strip('"') for value in change.key)

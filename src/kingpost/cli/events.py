@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kingpost.app import App
-    from kingpost.ports import Change
+    from kingpost.ports import ChangeEvent
     from kingpost.settings import Settings
 
 
-@click.group(name="events", no_args_is_help=True)
+@click.group(name="events", no_args_is_help=True, epilog="Example:  kingpost events tail examples.flights")
 def command() -> None:
     """See what becomes of the rows."""
 
@@ -58,7 +58,7 @@ class _Followed:
     """The events that are printed: from where on, of which entities, how many, and how; `last` is the last one's token."""
 
     def __init__(
-        self, after: str | None, entities: frozenset[str], count: int | None, line: Callable[[Change], str]
+        self, after: str | None, entities: frozenset[str], count: int | None, line: Callable[[ChangeEvent], str]
     ) -> None:
         self.last: str | None = None
         self._after = after
@@ -91,7 +91,7 @@ class _Followed:
                     if change.entity in self._entities and self._told(change):
                         return
 
-    def _told(self, change: Change) -> bool:
+    def _told(self, change: ChangeEvent) -> bool:
         """Print one; whether it was the last that is wanted."""
         click.echo(self._line(change))
         if self._left is not None:

@@ -57,7 +57,7 @@ def _table(entity: Entity, entities: Mapping[str, Entity]) -> Json:
         "refers": {stored[one.local].column: _reference(one, entities) for one in _refs(entity)},
         "indexes": sorted((_index(one, entity) for one in entity.indexes), key=_text),
         "checks": {one.name: _json(one.condition, by_column=True) for one in entity.checks},
-        "captured": [entity.name, entity.soft_delete] if entity.capture else None,
+        "captured": entity.name if entity.capture else None,
     }
 
 

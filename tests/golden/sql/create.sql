@@ -9,17 +9,16 @@ CREATE SEQUENCE IF NOT EXISTS kingpost_outbox_seq;
 
 CREATE SEQUENCE IF NOT EXISTS kingpost_outbox_slot MINVALUE 0 MAXVALUE 3 START 0;
 
-CREATE UNLOGGED SEQUENCE IF NOT EXISTS kingpost_outbox_bell MINVALUE 0 MAXVALUE 1 START 0;
+CREATE SEQUENCE IF NOT EXISTS kingpost_outbox_bell MINVALUE 0 MAXVALUE 1 START 0;
+
+SELECT setval('kingpost_outbox_slot', 0), setval('kingpost_outbox_bell', 0);
 
 CREATE TABLE kingpost_outbox (
   slot smallint NOT NULL,
   seq bigint NOT NULL DEFAULT nextval('public.kingpost_outbox_seq'),
   entity text NOT NULL,
-  op text NOT NULL,
-  key jsonb NOT NULL,
-  old jsonb,
-  new jsonb,
-  version bigint NOT NULL,
+  old json,
+  new json,
   transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
   at timestamptz NOT NULL DEFAULT clock_timestamp()
 ) PARTITION BY LIST (slot);
@@ -35,27 +34,10 @@ CREATE TABLE kingpost_outbox_3 PARTITION OF kingpost_outbox FOR VALUES IN (3);
 CREATE INDEX kingpost_outbox_seq_idx ON kingpost_outbox (seq);
 
 CREATE OR REPLACE FUNCTION kingpost_outbox_capture() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-  before jsonb; after jsonb; what text; keyed jsonb; raised bigint; bell bigint;
 BEGIN
-  IF TG_OP = 'INSERT' THEN
-    what := 'created'; after := to_jsonb(NEW); raised := NEW.version;
-  ELSIF TG_OP = 'DELETE' THEN
-    what := 'deleted'; before := to_jsonb(OLD); raised := OLD.version;
-  ELSE
-    what := 'updated'; before := to_jsonb(OLD); after := to_jsonb(NEW); raised := NEW.version;
-    IF TG_ARGV[1] <> '' AND before ->> TG_ARGV[1] IS NULL AND after ->> TG_ARGV[1] IS NOT NULL THEN
-      what := 'deleted';
-    END IF;
-  END IF;
-  keyed := jsonb_build_array(coalesce(after, before) -> TG_ARGV[2]);
-  FOR i IN 3 .. TG_NARGS - 1 LOOP
-    keyed := keyed || jsonb_build_array(coalesce(after, before) -> TG_ARGV[i]);
-  END LOOP;
-  INSERT INTO public.kingpost_outbox (slot, entity, op, key, old, new, version)
-  VALUES ((SELECT last_value FROM public.kingpost_outbox_slot), TG_ARGV[0], what, keyed, before, after, raised)
-  RETURNING (SELECT last_value FROM public.kingpost_outbox_bell) INTO bell;
-  IF bell = 1 THEN
+  INSERT INTO public.kingpost_outbox (slot, entity, old, new)
+  VALUES (pg_sequence_last_value('public.kingpost_outbox_slot'::regclass), TG_ARGV[0], row_to_json(OLD), row_to_json(NEW));
+  IF pg_sequence_last_value('public.kingpost_outbox_bell'::regclass) = 1 THEN
     PERFORM setval('public.kingpost_outbox_bell', 0);
     PERFORM pg_notify('kingpost_outbox', '');
   END IF;
@@ -64,27 +46,10 @@ END $$;
 
 CREATE OR REPLACE FUNCTION kingpost_outbox_capture_exact() RETURNS trigger LANGUAGE plpgsql
 SET IntervalStyle = 'postgres' SET bytea_output = 'hex' AS $$
-DECLARE
-  before jsonb; after jsonb; what text; keyed jsonb; raised bigint; bell bigint;
 BEGIN
-  IF TG_OP = 'INSERT' THEN
-    what := 'created'; after := to_jsonb(NEW); raised := NEW.version;
-  ELSIF TG_OP = 'DELETE' THEN
-    what := 'deleted'; before := to_jsonb(OLD); raised := OLD.version;
-  ELSE
-    what := 'updated'; before := to_jsonb(OLD); after := to_jsonb(NEW); raised := NEW.version;
-    IF TG_ARGV[1] <> '' AND before ->> TG_ARGV[1] IS NULL AND after ->> TG_ARGV[1] IS NOT NULL THEN
-      what := 'deleted';
-    END IF;
-  END IF;
-  keyed := jsonb_build_array(coalesce(after, before) -> TG_ARGV[2]);
-  FOR i IN 3 .. TG_NARGS - 1 LOOP
-    keyed := keyed || jsonb_build_array(coalesce(after, before) -> TG_ARGV[i]);
-  END LOOP;
-  INSERT INTO public.kingpost_outbox (slot, entity, op, key, old, new, version)
-  VALUES ((SELECT last_value FROM public.kingpost_outbox_slot), TG_ARGV[0], what, keyed, before, after, raised)
-  RETURNING (SELECT last_value FROM public.kingpost_outbox_bell) INTO bell;
-  IF bell = 1 THEN
+  INSERT INTO public.kingpost_outbox (slot, entity, old, new)
+  VALUES (pg_sequence_last_value('public.kingpost_outbox_slot'::regclass), TG_ARGV[0], row_to_json(OLD), row_to_json(NEW));
+  IF pg_sequence_last_value('public.kingpost_outbox_bell'::regclass) = 1 THEN
     PERFORM setval('public.kingpost_outbox_bell', 0);
     PERFORM pg_notify('kingpost_outbox', '');
   END IF;
@@ -234,7 +199,7 @@ WHEN (NEW."version" = OLD."version") EXECUTE FUNCTION kingpost_outbox_raise();
 CREATE CONSTRAINT TRIGGER kingpost_capture AFTER INSERT OR UPDATE OR DELETE ON "org"
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
 WHEN (current_setting('kingpost.capture', true) IS DISTINCT FROM 'off')
-EXECUTE FUNCTION kingpost_outbox_capture('Org', '', 'slug');
+EXECUTE FUNCTION kingpost_outbox_capture('Org');
 
 CREATE TRIGGER kingpost_raise BEFORE UPDATE ON "person" FOR EACH ROW
 WHEN (NEW."version" = OLD."version") EXECUTE FUNCTION kingpost_outbox_raise();
@@ -242,7 +207,7 @@ WHEN (NEW."version" = OLD."version") EXECUTE FUNCTION kingpost_outbox_raise();
 CREATE CONSTRAINT TRIGGER kingpost_capture AFTER INSERT OR UPDATE OR DELETE ON "person"
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
 WHEN (current_setting('kingpost.capture', true) IS DISTINCT FROM 'off')
-EXECUTE FUNCTION kingpost_outbox_capture('Person', '', 'id');
+EXECUTE FUNCTION kingpost_outbox_capture('Person');
 
 CREATE TRIGGER kingpost_raise BEFORE UPDATE ON "team" FOR EACH ROW
 WHEN (NEW."version" = OLD."version") EXECUTE FUNCTION kingpost_outbox_raise();
@@ -250,7 +215,7 @@ WHEN (NEW."version" = OLD."version") EXECUTE FUNCTION kingpost_outbox_raise();
 CREATE CONSTRAINT TRIGGER kingpost_capture AFTER INSERT OR UPDATE OR DELETE ON "team"
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
 WHEN (current_setting('kingpost.capture', true) IS DISTINCT FROM 'off')
-EXECUTE FUNCTION kingpost_outbox_capture('Team', '', 'code');
+EXECUTE FUNCTION kingpost_outbox_capture('Team');
 
 CREATE TRIGGER kingpost_raise BEFORE UPDATE ON "membership" FOR EACH ROW
 WHEN (NEW."version" = OLD."version") EXECUTE FUNCTION kingpost_outbox_raise();
@@ -258,7 +223,7 @@ WHEN (NEW."version" = OLD."version") EXECUTE FUNCTION kingpost_outbox_raise();
 CREATE CONSTRAINT TRIGGER kingpost_capture AFTER INSERT OR UPDATE OR DELETE ON "membership"
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
 WHEN (current_setting('kingpost.capture', true) IS DISTINCT FROM 'off')
-EXECUTE FUNCTION kingpost_outbox_capture('Membership', '', 'team', 'person');
+EXECUTE FUNCTION kingpost_outbox_capture('Membership');
 
 CREATE TRIGGER kingpost_raise BEFORE UPDATE ON "project" FOR EACH ROW
 WHEN (NEW."version" = OLD."version") EXECUTE FUNCTION kingpost_outbox_raise();
@@ -266,4 +231,4 @@ WHEN (NEW."version" = OLD."version") EXECUTE FUNCTION kingpost_outbox_raise();
 CREATE CONSTRAINT TRIGGER kingpost_capture AFTER INSERT OR UPDATE OR DELETE ON "project"
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
 WHEN (current_setting('kingpost.capture', true) IS DISTINCT FROM 'off')
-EXECUTE FUNCTION kingpost_outbox_capture_exact('Project', 'deleted_at', 'id');
+EXECUTE FUNCTION kingpost_outbox_capture_exact('Project');

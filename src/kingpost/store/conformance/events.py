@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from kingpost.errors import Conflict, HistoryGone, KingpostError, Malformed
 from kingpost.model.expressions import TRUE, Slot
-from kingpost.ports import OLDEST, Change, Store, Tail
+from kingpost.ports import OLDEST, ChangeEvent, Store, Tail
 from kingpost.query.operations import Delete, Hold, Read, Update, Upsert
 from kingpost.store.conformance.asking import (
     DEADLINE_S,
@@ -211,11 +211,11 @@ async def of_one_row_events_are_in_order(store: Store) -> None:
     same([one.new and one.new["size"] for one in found], list(range(2, total + 2)), "sizes, as they are told")
 
 
-async def _told(library: Library, after: str = OLDEST) -> list[Change]:
+async def _told(library: Library, after: str = OLDEST) -> list[ChangeEvent]:
     """The events after a token, up to one that is made for this; without those that were made for it."""
     mark = uuid4().hex
     await library.ask(create("Entry", "text"), mark)
-    found: list[Change] = []
+    found: list[ChangeEvent] = []
     async with asyncio.timeout(DEADLINE_S), aclosing(_tail(library.store).tail(after)) as tail:
         async for change in tail:
             if change.entity != "Entry":
@@ -240,7 +240,7 @@ def _tail(store: Store) -> Tail:
     return store
 
 
-def _brief(changes: Sequence[Change]) -> list[Any]:
+def _brief(changes: Sequence[ChangeEvent]) -> list[Any]:
     """What happened to which keys, in an order of its own."""
     return sorted((one.op, one.key[0]) for one in changes)
 

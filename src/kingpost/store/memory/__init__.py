@@ -13,7 +13,7 @@ from kingpost.call import Answer, Ask
 from kingpost.errors import DeclarationError, EngineUnavailable
 from kingpost.model.defaults import TimeOrderedIds, filled
 from kingpost.model.manifest import Manifest
-from kingpost.ports import Change, Isolation
+from kingpost.ports import ChangeEvent, Isolation
 from kingpost.query.stages import Allowed, Plan, Rendering
 from kingpost.store.memory.compile import compile as compile_plan
 from kingpost.store.memory.events import KEPT_MAX, Events
@@ -114,7 +114,7 @@ class MemoryStore:
             self._tables = loaded(tables, declared, complete).settled()
             return len(self._tables.rows(entity)) - before
 
-    def tail(self, after: str | None = None) -> AsyncGenerator[Change, None]:
+    def tail(self, after: str | None = None) -> AsyncGenerator[ChangeEvent, None]:
         """Every event after a token, once, in the order of the commits; see `ports.Tail`.
 
         Raises:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from kingpost.errors import HistoryGone, Malformed
 from kingpost.model.manifest import Entity, Manifest
-from kingpost.ports import OLDEST, Change, Op
+from kingpost.ports import OLDEST, ChangeEvent, Op
 from kingpost.store.memory.tables import Altered
 
 KEPT_MAX = 10_000
@@ -30,7 +30,7 @@ class Events:
     def __init__(self, clock: Callable[[], float], kept_max: int = KEPT_MAX) -> None:
         self._clock = clock
         self._identity = uuid4().hex[:8]
-        self._kept: deque[Change] = deque(maxlen=kept_max)
+        self._kept: deque[ChangeEvent] = deque(maxlen=kept_max)
         self._last = 0
         self._told = asyncio.Event()
         self._transactions = count(1)
@@ -52,7 +52,7 @@ class Events:
         self._kept.clear()
         self._last += 1
 
-    async def after(self, token: str | None) -> AsyncGenerator[Change, None]:
+    async def after(self, token: str | None) -> AsyncGenerator[ChangeEvent, None]:
         """Every event after that token; see `ports.Tail`.
 
         Raises:
@@ -87,11 +87,11 @@ class Events:
         return f"{self._identity}.{position}"
 
 
-def _change(entity: Entity, one: Altered, token: str, transaction: str, at: datetime) -> Change:
+def _change(entity: Entity, one: Altered, token: str, transaction: str, at: datetime) -> ChangeEvent:
     row = one.old if one.new is None else one.new
     if row is None:
         raise AssertionError("neither was there a row, nor is there one")
-    return Change(
+    return ChangeEvent(
         token=token,
         entity=entity.name,
         op=_op(entity, one),

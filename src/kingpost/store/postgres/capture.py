@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from kingpost.model.manifest import Entity
 from kingpost.model.types import Scalar
-from kingpost.store.postgres.names import META, VERSION, bounded, identifier, text
+from kingpost.store.postgres.names import META, VERSION, identifier, text
 
 OUTBOX = "kingpost_outbox"
 SEQ = f"{OUTBOX}_seq"
@@ -25,7 +25,7 @@ IDENTITY, TRIMMED = "outbox_identity", "outbox_trimmed"
 CAPTURE_OFF = "SET LOCAL kingpost.capture = 'off'"
 """Until the end of the transaction nothing is captured."""
 
-_SLOTTED, _EXACT = f"{OUTBOX}_capture", f"{OUTBOX}_capture_exact"
+_CAPTURE, _EXACT = f"{OUTBOX}_capture", f"{OUTBOX}_capture_exact"
 _RAISE = f"{OUTBOX}_raise"
 
 
@@ -38,11 +38,12 @@ def outbox_statements() -> list[str]:
         f"DROP TABLE IF EXISTS {OUTBOX}",
         f"CREATE SEQUENCE IF NOT EXISTS {SEQ}",
         f"CREATE SEQUENCE IF NOT EXISTS {SLOT} MINVALUE 0 MAXVALUE {SLOTS - 1} START 0",
-        f"CREATE UNLOGGED SEQUENCE IF NOT EXISTS {BELL} MINVALUE 0 MAXVALUE 1 START 0",
+        f"CREATE SEQUENCE IF NOT EXISTS {BELL} MINVALUE 0 MAXVALUE 1 START 0",
+        f"SELECT setval('{SLOT}', 0), setval('{BELL}', 0)",
         _TABLE,
         *(f"CREATE TABLE {partition(slot)} PARTITION OF {OUTBOX} FOR VALUES IN ({slot})" for slot in range(SLOTS)),
         f"CREATE INDEX {OUTBOX}_seq_idx ON {OUTBOX} (seq)",
-        f"CREATE OR REPLACE FUNCTION {_SLOTTED}() RETURNS trigger LANGUAGE plpgsql AS {_BODY}",
+        f"CREATE OR REPLACE FUNCTION {_CAPTURE}() RETURNS trigger LANGUAGE plpgsql AS {_BODY}",
         f"CREATE OR REPLACE FUNCTION {_EXACT}() RETURNS trigger LANGUAGE plpgsql\n"
         f"SET IntervalStyle = 'postgres' SET bytea_output = 'hex' AS {_BODY}",
         f"CREATE OR REPLACE FUNCTION {_RAISE}() RETURNS trigger LANGUAGE plpgsql AS {_RAISING}",
@@ -78,56 +79,34 @@ def _raising(entity: Entity) -> str:
 
 def _capturing(entity: Entity) -> str:
     """WHEN is judged as the row changes, not at commit: of what a bulk load brings nothing is even queued."""
-    soft = bounded(entity.fields[entity.soft_delete].column) if entity.soft_delete is not None else ""
-    key = [bounded(entity.fields[name].column) for name in entity.key]
     # How these are written hangs on settings of the session; to fix them costs a sixth of capturing, so only here.
     exact = any(field.type.scalar in (Scalar.DURATION, Scalar.BYTES) for field in entity.fields.values())
-    arguments = ", ".join(text(one) for one in (entity.name, soft, *key))
     return (
         f"CREATE CONSTRAINT TRIGGER kingpost_capture AFTER INSERT OR UPDATE OR DELETE ON {identifier(entity.table)}\n"
         "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW\n"
         "WHEN (current_setting('kingpost.capture', true) IS DISTINCT FROM 'off')\n"
-        f"EXECUTE FUNCTION {_EXACT if exact else _SLOTTED}({arguments})"
+        f"EXECUTE FUNCTION {_EXACT if exact else _CAPTURE}({text(entity.name)})"
     )
 
 
+# What happened, the key and the version are left for the tail to find in the rows: each costs the writers.
 _TABLE = f"""CREATE TABLE {OUTBOX} (
   slot smallint NOT NULL,
   seq bigint NOT NULL DEFAULT nextval('public.{SEQ}'),
   entity text NOT NULL,
-  op text NOT NULL,
-  key jsonb NOT NULL,
-  old jsonb,
-  new jsonb,
-  version bigint NOT NULL,
+  old json,
+  new json,
   transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
   at timestamptz NOT NULL DEFAULT clock_timestamp()
 ) PARTITION BY LIST (slot)"""
 
-# The INSERT locks the outbox, then takes `seq`, then looks at the bell. A tail sets the bell first and looks for such
-# locks then: so either it sees ours, or we see that it sleeps. Arguments: entity, soft delete column or '', key columns.
+# The INSERT locks the outbox, then takes `seq`; then we look at the bell. A tail sets the bell first and looks for such
+# locks then: so either it sees ours, or we see that it sleeps. A row that is not there is NULL here.
 _BODY = f"""$$
-DECLARE
-  before jsonb; after jsonb; what text; keyed jsonb; raised bigint; bell bigint;
 BEGIN
-  IF TG_OP = 'INSERT' THEN
-    what := 'created'; after := to_jsonb(NEW); raised := NEW.{VERSION};
-  ELSIF TG_OP = 'DELETE' THEN
-    what := 'deleted'; before := to_jsonb(OLD); raised := OLD.{VERSION};
-  ELSE
-    what := 'updated'; before := to_jsonb(OLD); after := to_jsonb(NEW); raised := NEW.{VERSION};
-    IF TG_ARGV[1] <> '' AND before ->> TG_ARGV[1] IS NULL AND after ->> TG_ARGV[1] IS NOT NULL THEN
-      what := 'deleted';
-    END IF;
-  END IF;
-  keyed := jsonb_build_array(coalesce(after, before) -> TG_ARGV[2]);
-  FOR i IN 3 .. TG_NARGS - 1 LOOP
-    keyed := keyed || jsonb_build_array(coalesce(after, before) -> TG_ARGV[i]);
-  END LOOP;
-  INSERT INTO public.{OUTBOX} (slot, entity, op, key, old, new, version)
-  VALUES ((SELECT last_value FROM public.{SLOT}), TG_ARGV[0], what, keyed, before, after, raised)
-  RETURNING (SELECT last_value FROM public.{BELL}) INTO bell;
-  IF bell = 1 THEN
+  INSERT INTO public.{OUTBOX} (slot, entity, old, new)
+  VALUES (pg_sequence_last_value('public.{SLOT}'::regclass), TG_ARGV[0], row_to_json(OLD), row_to_json(NEW));
+  IF pg_sequence_last_value('public.{BELL}'::regclass) = 1 THEN
     PERFORM setval('public.{BELL}', 0);
     PERFORM pg_notify('{OUTBOX}', '');
   END IF;

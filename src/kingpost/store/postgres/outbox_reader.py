@@ -10,7 +10,7 @@ from typing import Any
 
 from kingpost.errors import HistoryGone, Malformed
 from kingpost.model.manifest import Manifest
-from kingpost.ports import OLDEST, Change
+from kingpost.ports import OLDEST, ChangeEvent
 from kingpost.store.postgres.capture import BELL, IDENTITY, OUTBOX, SEQ, TRIMMED
 from kingpost.store.postgres.kept import Kept
 from kingpost.store.postgres.names import META
@@ -28,7 +28,7 @@ _HOLDERS = f"""ARRAY(SELECT DISTINCT virtualtransaction FROM pg_catalog.pg_locks
   WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND pid IS DISTINCT FROM pg_backend_pid()
   AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
   AND relation = 'public.{OUTBOX}'::regclass)"""
-_READ = f"""SELECT seq, entity, op, key::text, old::text, new::text, version, transaction::text, at
+_READ = f"""SELECT seq, entity, old::text, new::text, transaction::text, at
 FROM public.{OUTBOX} WHERE seq > $1 ORDER BY seq LIMIT {BATCH}"""
 _STATE = f"""SELECT (SELECT value FROM {META} WHERE name = '{IDENTITY}') AS identity,
   (SELECT value::bigint FROM {META} WHERE name = '{TRIMMED}') AS trimmed,
@@ -94,7 +94,7 @@ class Reader:
             self.position = _position(after, state)
         return self._token(self.position)
 
-    async def read(self) -> list[Change]:
+    async def read(self) -> list[ChangeEvent]:
         """What comes next and may be passed on, in order; the place is behind it then.
 
         Raises:
@@ -151,7 +151,7 @@ class Reader:
         ):  # a server that is gone without a word is found out by nothing else
             return await self.kept.fetch(sql, arguments)
 
-    def _passed(self, records: Sequence[Any]) -> list[Change]:
+    def _passed(self, records: Sequence[Any]) -> list[ChangeEvent]:
         changes = [self._rows.change(record, self._token(record["seq"])) for record in records]
         if records:
             self.position = records[-1]["seq"]

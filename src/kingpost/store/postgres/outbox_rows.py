@@ -12,10 +12,10 @@ import msgspec
 
 from kingpost.model.manifest import Entity, Manifest
 from kingpost.model.types import Scalar, Type
-from kingpost.ports import Change, Op
+from kingpost.ports import ChangeEvent, Op
 from kingpost.query.coerce import coercer
 from kingpost.store.postgres.ddl import stored_fields
-from kingpost.store.postgres.names import bounded
+from kingpost.store.postgres.names import VERSION, bounded
 
 Record: TypeAlias = Mapping[str, object]
 _Read: TypeAlias = Callable[[object], object]
@@ -38,38 +38,49 @@ class Rows:
     def __init__(self, manifest: Manifest) -> None:
         self._entities = {name: _Entity(entity) for name, entity in manifest.entities.items()}
 
-    def change(self, record: Record, token: str) -> Change | None:
+    def change(self, record: Record, token: str) -> ChangeEvent | None:
         """What happened; None of an entity that the manifest does not know (any more)."""
         entity = self._entities.get(str(record["entity"]))
         if entity is None:
             return None
-        key, old, new = (record[name] for name in ("key", "old", "new"))
-        return Change(
+        before, after = (None if row is None else _decode(cast("str", row)) for row in (record["old"], record["new"]))
+        old, new = (None if columns is None else entity.row(columns) for columns in (before, after))
+        last = after or before or {}
+        return ChangeEvent(
             token=token,
             entity=entity.name,
-            op=cast("Op", record["op"]),
-            key=entity.key(_decode(cast("str", key))),
-            old=None if old is None else entity.row(_decode(cast("str", old))),
-            new=None if new is None else entity.row(_decode(cast("str", new))),
-            version=cast("int", record["version"]),
+            op=entity.op(old, new),
+            key=entity.key(new or old or {}),
+            old=old,
+            new=new,
+            version=last[VERSION],
             transaction=str(record["transaction"]),
             at=cast("datetime", record["at"]),
         )
 
 
 class _Entity:
-    __slots__ = ("_fields", "_key", "name")
+    __slots__ = ("_fields", "_key", "_marked", "name")
 
     def __init__(self, entity: Entity) -> None:
         self.name = entity.name
         self._fields = [(one.name, bounded(one.column), _reader(one.type)) for one in stored_fields(entity).values()]
-        self._key = [_reader(entity.fields[name].type) for name in entity.key]
-
-    def key(self, values: list[object]) -> tuple[object, ...]:
-        return tuple(read(value) for read, value in zip(self._key, values, strict=True))
+        self._key = entity.key
+        self._marked = entity.soft_delete
 
     def row(self, columns: Mapping[str, object]) -> Mapping[str, object]:
         return {name: read(columns[column]) for name, column, read in self._fields}
+
+    def key(self, row: Mapping[str, object]) -> tuple[object, ...]:
+        return tuple([row[name] for name in self._key])
+
+    def op(self, old: Mapping[str, object] | None, new: Mapping[str, object] | None) -> Op:
+        """A row that is marked as deleted was deleted."""
+        if old is None:
+            return "created"
+        if new is None or (self._marked and old[self._marked] is None and new[self._marked] is not None):
+            return "deleted"
+        return "updated"
 
 
 def _reader(type_: Type) -> _Read:

@@ -10,7 +10,7 @@ from random import SystemRandom
 from kingpost.errors import EngineFailed
 from kingpost.model.manifest import Manifest
 from kingpost.observe import EngineLost, EngineRecovered, EngineRefused, Observer
-from kingpost.ports import Change
+from kingpost.ports import ChangeEvent
 from kingpost.store.postgres.failures import ENGINE, Failure, is_gone, sqlstate, translated, unavailable
 from kingpost.store.postgres.kept import CONNECT_TIMEOUT_S, Kept, Settings, connect
 from kingpost.store.postgres.outbox_reader import BATCH, POLL_S, Reader
@@ -23,7 +23,7 @@ _chance = SystemRandom()
 _SETTINGS = Settings(size=1, application_name="kingpost tail")
 
 
-async def tail(url: str, manifest: Manifest, after: str | None, observe: Observer) -> AsyncGenerator[Change, None]:
+async def tail(url: str, manifest: Manifest, after: str | None, observe: Observer) -> AsyncGenerator[ChangeEvent, None]:
     """Every event after a token; see `ports.Tail`. It has a connection of its own.
 
     Args:
@@ -66,7 +66,7 @@ async def tail(url: str, manifest: Manifest, after: str | None, observe: Observe
         pause_s = min(pause_s * 2, RECONNECT_MAX_S)
 
 
-async def _followed(reader: Reader) -> AsyncGenerator[Change, None]:
+async def _followed(reader: Reader) -> AsyncGenerator[ChangeEvent, None]:
     """What a reader finds, for ever."""
     quiet, pause_s = 0, POLL_S
     while True:
