@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 import pytest
@@ -81,6 +81,13 @@ class Writing:
     async def set(self, row: str, minutes: int, version: int) -> Answer:
         update = Update("Flight", (Given("dep_delay", Slot(1)),), (Slot(0),), version=Slot(2), shown=Read("Flight"))
         return await self.ask(update, row, minutes, version)
+
+    async def events(self) -> int:
+        """How many there are."""
+        deadline = time.monotonic() + 10
+        async with self.store.begin(deadline) as transaction:
+            found = await transaction.sql("SELECT count(*) AS n FROM kingpost_outbox", (), deadline)
+        return cast("int", found[0]["n"])
 
     async def read(self, row: str) -> dict[str, Any]:
         found = await self.ask(Read("Flight", key=(Slot(0),)), row)
@@ -180,9 +187,11 @@ async def test_a_request_that_is_sent_many_times_at_once_has_one_effect(writing:
 async def test_an_action_that_raises_leaves_nothing(writing: Writing) -> None:
     row = writing.ids[2]
     before = await writing.read(row)
+    events = await writing.events()
     with pytest.raises(RuntimeError, match="thought better"):
         await writing.ask(Perform("fail_late", Slot(1), (Slot(0),), "Flight"), row, {}, key="late")
     assert await writing.read(row) == before
+    assert await writing.events() == events
     assert (await writing.ask(Read("Plane", key=(Slot(0),)), "N-GHOST")).body is None
     with pytest.raises(RuntimeError, match="thought better"):  # the key was not kept either
         await writing.ask(Perform("fail_late", Slot(1), (Slot(0),), "Flight"), row, {}, key="late")

@@ -12,6 +12,7 @@ from kingpost.model.expressions import TRUE
 from kingpost.query.stages import Change
 from kingpost.store.memory import change as memory_change
 from kingpost.store.memory import compile_change as memory_compile
+from kingpost.store.memory import tables as memory_tables
 from kingpost.store.postgres import compile_remove, target
 from tests.differential.finding import is_found
 from tests.differential.test_writes import Writers, cases
@@ -103,4 +104,21 @@ def test_a_reference_to_what_may_not_be_read_is_found(writers: Writers, monkeypa
 
 def test_a_hidden_field_that_is_written_is_found(writers: Writers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kingpost.policy.changing._writable", lambda *_: ())
+    assert finds_a_difference(writers)
+
+
+def test_an_event_that_is_not_told_is_found(writers: Writers, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = memory_tables.Tables.replaced
+
+    def quiet(tables: Any, entity: str, new: Any) -> Any:
+        made = original(tables, entity, new)
+        made.altered = tuple(one for one in made.altered if one.new is not None)
+        return made
+
+    monkeypatch.setattr(memory_tables.Tables, "replaced", quiet)
+    assert finds_a_difference(writers)
+
+
+def test_a_mark_that_is_told_as_a_change_is_found(writers: Writers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{POSTGRES}.outbox_rows._Entity.op", lambda _, old, new: "updated" if old else "created")
     assert finds_a_difference(writers)

@@ -20,6 +20,7 @@ from kingpost.ports import Store
 from kingpost.query.stages import PLAIN
 from kingpost.store.memory import MemoryStore
 from kingpost.store.memory.tables import Tables
+from kingpost.store.postgres.outbox_rows import Rows
 from kingpost.store.postgres.returned import reaches
 from tests.differential.compare import COST_MAX, same
 from tests.differential.models import World
@@ -30,6 +31,7 @@ NOW = datetime(2013, 7, 1, 12, tzinfo=UTC)
 _NUMBERS = count()
 _MAY_NOT = ("Forbidden", "Unauthenticated")
 Kept = dict[str, list[dict[str, object]]]
+Told = dict[tuple[str, tuple[object, ...]], list[object]]
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,12 @@ async def differences(world: World, steps: Sequence[Step], stores: Mapping[str, 
             done = "\n".join(str(one) for one in steps[: number + 1])
             return [f"{done}\n", *found, *(f"{name}: {one}" for name, one in outcomes.items())]
     kept = [await _kept(store, world) for store in stores.values()]
-    return [] if all(one == kept[0] for one in kept) else [*map(str, steps), *_told(kept, list(stores))]
+    if any(one != kept[0] for one in kept):
+        return [*map(str, steps), *_apart(kept, list(stores))]
+    told = [await _told(store, world) for store in stores.values()]
+    if any(one != told[0] for one in told):
+        return [*map(str, steps), *(f"{name} tells {one}" for name, one in zip(stores, told, strict=True))]
+    return []
 
 
 def tables_of(store: MemoryStore) -> Tables:
@@ -150,7 +157,25 @@ async def _kept(store: Store, world: World) -> Kept:
     return found
 
 
-def _told(kept: Sequence[Kept], names: Sequence[str]) -> list[str]:
+async def _told(store: Store, world: World) -> Told:
+    """The change events of each row, in order."""
+    if isinstance(store, MemoryStore):
+        changes = list(store._events._kept)
+    else:
+        deadline = time.monotonic() + 30
+        async with store.begin(deadline) as transaction:
+            statement = f"""SELECT entity, old::text, new::text, transaction::text, at
+                            FROM kingpost_outbox ORDER BY seq -- {next(_NUMBERS)}"""
+            records = await transaction.sql(statement, (), deadline)
+        read = Rows(world.manifest).change
+        changes = [change for change in (read(one, "") for one in records) if change is not None]
+    told: Told = {}
+    for one in changes:
+        told.setdefault((one.entity, one.key), []).append((one.op, one.version, one.old, one.new))
+    return told
+
+
+def _apart(kept: Sequence[Kept], names: Sequence[str]) -> list[str]:
     """The rows that are not in all of them."""
     found = []
     for entity in kept[0]:
