@@ -11,12 +11,14 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
+from msgspec import structs
+
 from kingpost.answer import Engine, answer
 from kingpost.call import Call
 from kingpost.errors import KingpostError
 from kingpost.model.manifest import Entity
 from kingpost.observe import nobody
-from kingpost.ports import Store
+from kingpost.ports import ChangeEvent, Store
 from kingpost.query.stages import PLAIN
 from kingpost.store.memory import MemoryStore
 from kingpost.store.memory.tables import Tables
@@ -169,10 +171,19 @@ async def _told(store: Store, world: World) -> Told:
             records = await transaction.sql(statement, (), deadline)
         read = Rows(world.manifest).change
         changes = [change for change in (read(one, "") for one in records) if change is not None]
-    told: Told = {}
+    told: dict[tuple[str, tuple[object, ...]], list[ChangeEvent]] = {}
     for one in changes:
-        told.setdefault((one.entity, one.key), []).append((one.op, one.version, one.old, one.new))
-    return told
+        _add(told.setdefault((one.entity, one.key), []), one)
+    return {row: [(one.op, one.version, one.old, one.new) for one in found] for row, found in told.items()}
+
+
+def _add(found: list[ChangeEvent], one: ChangeEvent) -> None:
+    """One more event of a row. A store may let go of what a row refers to before it takes it away."""
+    last = found[-1] if found else None
+    if last is not None and last.op == "updated" and one.new is None and last.transaction == one.transaction:
+        found.pop()
+        one = structs.replace(one, old=last.old, version=last.version - 1)
+    found.append(one)
 
 
 def _apart(kept: Sequence[Kept], names: Sequence[str]) -> list[str]:

@@ -183,15 +183,15 @@ CREATE UNIQUE INDEX "project_team_name_key" ON "project" ("team", "name") WHERE 
 
 ALTER TABLE "person" ADD CONSTRAINT "person_org_fkey" FOREIGN KEY ("org") REFERENCES "org" ("slug") ON DELETE RESTRICT;
 
+ALTER TABLE "project" ADD CONSTRAINT "project_team_fkey" FOREIGN KEY ("team") REFERENCES "team" ("code") ON DELETE RESTRICT;
+
+ALTER TABLE "project" ADD CONSTRAINT "project_owner_fkey" FOREIGN KEY ("owner") REFERENCES "person" ("id") ON DELETE RESTRICT;
+
 ALTER TABLE "person" ADD CONSTRAINT "person_manager_fkey" FOREIGN KEY ("manager") REFERENCES "person" ("id") ON DELETE SET NULL;
 
 ALTER TABLE "membership" ADD CONSTRAINT "membership_team_fkey" FOREIGN KEY ("team") REFERENCES "team" ("code") ON DELETE CASCADE;
 
 ALTER TABLE "membership" ADD CONSTRAINT "membership_person_fkey" FOREIGN KEY ("person") REFERENCES "person" ("id") ON DELETE CASCADE;
-
-ALTER TABLE "project" ADD CONSTRAINT "project_team_fkey" FOREIGN KEY ("team") REFERENCES "team" ("code") ON DELETE RESTRICT;
-
-ALTER TABLE "project" ADD CONSTRAINT "project_owner_fkey" FOREIGN KEY ("owner") REFERENCES "person" ("id") ON DELETE RESTRICT;
 
 CREATE TRIGGER kingpost_raise BEFORE UPDATE ON "org" FOR EACH ROW
 WHEN (NEW."version" = OLD."version") EXECUTE FUNCTION kingpost_outbox_raise();

@@ -113,6 +113,18 @@ async def one_row_in_the_way_keeps_all(store: Store) -> None:
     await library.ask(delete("Branch"), 1)
 
 
+async def a_row_that_would_go_too_stands_in_the_way(store: Store) -> None:
+    """Where another Ref of it would keep what goes, whichever comes first: restrict goes before cascade, as in SQL."""
+    library = await works(store)
+    await _branches(library)
+    for may in (None, May(follows={"Nail": settled(library.column("Nail", "id"), "lt", 100)})):
+        for other in ("of", "from_"):
+            await store.load("Nail", [{"id": 1, "branch": 1, other: 1}])
+            about = f"a nail in a branch that it would go with by {other}"
+            same(await library.refused(Conflict, delete("Branch"), 1, narrow=may), {"/branch": Conflict.code}, about)
+            await library.ask(delete("Nail"), 1)
+
+
 async def a_set_is_deleted(store: Store) -> None:
     """All rows that the filter finds, that may be read, and that the policy admits; only their number is answered."""
     library = await works(store)

@@ -95,11 +95,13 @@ class Leaf(Table):
 
 
 class Nail(Table):
-    """Keeps a branch, or a leaf, where it is."""
+    """Keeps a branch, or a leaf, where it is; goes with those it is of."""
 
     id: Key[int]
+    of: Annotated[Ref[Branch] | None, OnDelete("cascade")] = None
     branch: Ref[Branch] | None = None
     leaf: Ref[Leaf] | None = None
+    from_: Annotated[Ref[Branch] | None, OnDelete("cascade")] = None
     policy = Policy(read=anyone)
 
 

@@ -27,8 +27,10 @@ def create_statements(manifest: Manifest, letters: str = LETTERS) -> list[str]:
     for entity in entities:
         writing = Writing(manifest.entities, letters=letters, flat=True)
         statements += [_index(index, entity, writing, taken) for index in entity.indexes]
-    for entity in entities:
-        statements += [_reference(one, entity, manifest.entities) for one in entity.relations.values() if not one.many]
+    refs = [(one, entity) for entity in entities for one in entity.relations.values() if not one.many]
+    # PostgreSQL asks them in the order in which they were made: a row that is to stay is found before it would go.
+    refs.sort(key=lambda ref: ref[0].on_delete != "restrict")
+    statements += [_reference(one, entity, manifest.entities) for one, entity in refs]
     return statements + trigger_statements(entities)
 
 
