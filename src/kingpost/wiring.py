@@ -15,7 +15,7 @@ from kingpost.api.message import Route
 from kingpost.api.own_routes import Mount, OwnRoute
 from kingpost.api.own_serve import Serving, own_endpoints
 from kingpost.api.response import plain_of
-from kingpost.api.rest.app import rest
+from kingpost.api.rest.app import contract, rest
 from kingpost.auth.tokens import identify_by_token, token_rules
 from kingpost.errors import DeclarationError, EngineUnavailable
 from kingpost.model.manifest import Manifest
@@ -57,6 +57,7 @@ def wire(declared: Declared, store_for: MakeStore, settings: Settings, observe: 
         ),
         lifespan=Lifespan(running.start, running.stop),
         mounts=declared.mounts,
+        documents={"/openapi.json": contract(manifest)},
     )
     return Wired(engine, performer, Http(door), running.start, running.stop, running.drain)
 

@@ -77,6 +77,7 @@ class Door:
         observe: hears of every request.
         lifespan: what to start and stop.
         mounts: the applications that answer all below their prefixes.
+        documents: by path, what is answered as it is, such as the contract.
     """
 
     routes: Mapping[str, Route]
@@ -86,6 +87,7 @@ class Door:
     options: HttpOptions = field(default_factory=HttpOptions)
     lifespan: Lifespan = field(default_factory=Lifespan)
     mounts: tuple[Mount, ...] = ()
+    documents: Mapping[str, HttpResponse] = field(default_factory=dict)
 
 
 class Http:
@@ -96,7 +98,7 @@ class Http:
         # Looked up for every request, so one step away instead of two or three.
         self._routes, self._identify, self._observe = door.routes, door.identify, door.observe
         self._deadline_s, self._body_bytes_max = door.options.deadline_s, door.options.body_bytes_max
-        self._pages = Pages(tuple(f"/{name}/" for name in door.routes), door.ready)
+        self._pages = Pages(tuple(f"/{name}/" for name in door.routes), door.ready, door.documents)
         self._cors = Cors(frozenset(door.options.cors_origins)) if door.options.cors_origins else None
         self._proxies = networks(door.options.trusted_proxies)
         self._deadlines = Deadlines()

@@ -9,6 +9,7 @@ import msgspec
 from kingpost.api.message import JSON_TYPE, Handler, HttpRequest, HttpResponse
 from kingpost.api.negotiate import check_accept
 from kingpost.api.rest.actions import actions
+from kingpost.api.rest.describe import openapi
 from kingpost.api.rest.grammar import BASE
 from kingpost.api.rest.read import reader
 from kingpost.api.rest.read_write import WriteReader
@@ -56,6 +57,12 @@ def rest(manifest: Manifest, ask: Service[Call, Answer]) -> Handler:
         return write(answer, skeleton, request)
 
     return handle
+
+
+def contract(manifest: Manifest) -> HttpResponse:
+    """The OpenAPI document, as it is served."""
+    headers = [JSON_TYPE, (b"cache-control", b"no-cache")]
+    return HttpResponse(200, headers, msgspec.json.encode(openapi(manifest)), action="openapi")
 
 
 def _index(manifest: Manifest) -> HttpResponse:
