@@ -182,6 +182,15 @@ async def test_who_lost_the_right_hears_nothing_again(desk: Desk) -> None:
     assert (got.status, b"ticket" in got.body) == (403, False)
 
 
+async def test_an_answer_that_is_too_long_to_be_kept_is_refused_and_undone(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kingpost.perform.idempotency.RECORD_BYTES_MAX", 50)
+    got = await desk()
+    assert (got.status, got.json["code"]) == (413, "KP101")
+    assert await desk.tickets() == 0
+
+
 async def test_reading_takes_no_key(desk: Desk) -> None:
     assert [(await desk(method="GET")).body for _ in range(2)] == [b"1", b"2"]
     assert (await desk(method="GET", **{"idempotency-key": "a b"})).status == 200

@@ -9,10 +9,12 @@ import msgspec
 from msgspec import Struct
 
 from kingpost.call import Answer, Call, Following, Part
-from kingpost.errors import Forbidden, KeyReused
+from kingpost.errors import Forbidden, KeyReused, TooLarge
 
 KEEP_S = 24 * 3600.0
 """How long an idempotency key is remembered."""
+RECORD_BYTES_MAX = 17 * 1_048_576
+"""A little more than the longest answer of a batch."""
 # Of a token rather than of its bearer: they differ with each one that is signed.
 _OF_TOKEN = frozenset({"exp", "iat", "nbf", "jti"})
 
@@ -37,9 +39,18 @@ _decode = msgspec.msgpack.Decoder(Record).decode
 
 
 def record(call: Call, done: Answer) -> bytes:
-    """What to remember of a call that was answered."""
-    kept = Record(_asked(call), _rights(call), tuple(sorted(call.actor.roles)), done)
-    return msgspec.msgpack.encode(kept)
+    """What to remember of a call that was answered.
+
+    Raises:
+        TooLarge: the answer is too long to be kept; then what was written is undone.
+    """
+    kept = msgspec.msgpack.encode(Record(_asked(call), _rights(call), tuple(sorted(call.actor.roles)), done))
+    if len(kept) > RECORD_BYTES_MAX:
+        raise TooLarge(
+            f"the answer is longer than {RECORD_BYTES_MAX:,} bytes, and is kept under an Idempotency-Key",
+            hint="ask for less to be shown: Prefer: return=minimal", where="body",
+        )  # fmt: skip
+    return kept
 
 
 def again(kept: bytes, call: Call) -> Answer:
