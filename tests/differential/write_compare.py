@@ -178,11 +178,11 @@ async def _told(store: Store, world: World) -> Told:
 
 
 def _add(found: list[ChangeEvent], one: ChangeEvent) -> None:
-    """One more event of a row. A store may let go of what a row refers to before it takes it away."""
+    """One more event of a row. A store may let go of what a row refers to before it takes or marks it."""
     last = found[-1] if found else None
-    if last is not None and last.op == "updated" and one.new is None and last.transaction == one.transaction:
+    if last is not None and (last.op, one.op) == ("updated", "deleted") and last.transaction == one.transaction:
         found.pop()
-        one = structs.replace(one, old=last.old, version=last.version - 1)
+        one = structs.replace(one, old=last.old, version=last.version - 1 if one.new is None else one.version)
     found.append(one)
 
 

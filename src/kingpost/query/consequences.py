@@ -7,7 +7,7 @@ from kingpost.query.stages import Consequence
 
 
 def consequences(entity: Entity, manifest: Manifest, above: tuple[str, ...] = ()) -> tuple[Consequence, ...]:
-    """What each Ref to `entity` demands when its rows are deleted.
+    """What each Ref to `entity` demands when its rows are deleted; those that would keep them come first, as in SQL.
 
     Args:
         entity: whose rows are deleted.
@@ -15,6 +15,12 @@ def consequences(entity: Entity, manifest: Manifest, above: tuple[str, ...] = ()
         above: the entities whose deletion led here.
     """
     path = (*above, entity.name)
+    refs = [
+        (child, relation)
+        for child in manifest.entities.values()
+        for relation in child.relations.values()
+        if not relation.many and relation.target == entity.name
+    ]
     return tuple(
         Consequence(
             relation=relation,
@@ -22,9 +28,7 @@ def consequences(entity: Entity, manifest: Manifest, above: tuple[str, ...] = ()
             entity=child,
             then=_then(child, manifest, path) if relation.on_delete == "cascade" else (),
         )
-        for child in manifest.entities.values()
-        for relation in child.relations.values()
-        if not relation.many and relation.target == entity.name
+        for child, relation in sorted(refs, key=lambda ref: ref[1].on_delete != "restrict")
     )
 
 

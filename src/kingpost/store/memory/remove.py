@@ -96,13 +96,13 @@ class _Removal:
         return [other for other in found if other[child.soft_delete or ""] is None] if live else found
 
     def _put(self, entity: Entity, row: Stored, values: dict[str, object] | None) -> None:
-        """Change a row, beside what else changes in it, its version raised by one for all; None takes it away."""
+        """Change a row, beside what else changes in it, its version raised by one each time; None takes it away."""
         changed = self._changed.setdefault(entity.name, {})
         before = changed.get(id(row), row)
         if values is None or before is None:
             changed[id(row)] = None
         else:
-            changed[id(row)] = Stored({**before, **values}, row.version + 1)
+            changed[id(row)] = Stored({**before, **values}, before.version + 1)
 
     def _now(self) -> object:
         return self._context.arguments[self._stamp[0].slot]
