@@ -254,6 +254,16 @@ async def test_who_reads_a_partition_keeps_it(house: Warehouse) -> None:
     assert await _aged(house, 0) == 1
 
 
+async def test_a_table_that_somebody_has_locked_is_trimmed_the_next_time(house: Warehouse) -> None:
+    await _written(house, 1)
+    await _aged(house, 3)
+    other = await house.other()
+    async with other.transaction():
+        await other.execute(f"LOCK TABLE {OUTBOX} IN ACCESS EXCLUSIVE MODE")
+        assert await trim(house.raw, DAY_S) == 0
+    assert await trim(house.raw, DAY_S) == 1
+
+
 async def test_nodes_that_trim_at_once_do_it_once(house: Warehouse) -> None:
     await _written(house, 1)
     await _aged(house, 3)

@@ -25,6 +25,13 @@ async def trim(connection: Connection, keep_s: float) -> int:
     Raises:
         asyncpg.PostgresError, asyncpg.InterfaceError, OSError: the connection failed.
     """
+    try:
+        return await _trim(connection, keep_s)
+    except asyncpg.LockNotAvailableError:
+        return 0  # somebody makes the tables anew, or has locked one: the next time, then
+
+
+async def _trim(connection: Connection, keep_s: float) -> int:
     emptied = 0
     async with connection.transaction():
         if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", _LOCK):

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from kingpost.call import Answer, Ask
 from kingpost.deadlines import Deadlines
-from kingpost.errors import EngineError, EngineUnavailable
+from kingpost.errors import Contended, EngineError, EngineUnavailable
 from kingpost.model.defaults import TimeOrderedIds, filled
 from kingpost.model.manifest import Manifest
 from kingpost.observe import Observer, nobody
@@ -232,7 +232,7 @@ class PostgresStore:
     async def _keep_trimmed(self) -> None:
         while True:
             await asyncio.sleep(min(TRIM_EVERY_S, self._events_keep_s / 10))
-            with suppress(EngineError):  # the next time, then
+            with suppress(EngineError, Contended):  # the next time, then
                 async with self._connections.one(time.monotonic() + OPEN_TIMEOUT_S) as connection:
                     await trim(connection, self._events_keep_s)
 
