@@ -28,7 +28,8 @@ def check_rows(entity: Entity, rows: Sequence[Stored], tables: Tables) -> None:
         Invalid: a check is broken, or a Ref names no row.
         Conflict: a key is taken.
     """
-    checks = [(check, meaning(check.condition)) for check in entity.checks]
+    # One is told where several are broken: the first by name, as PostgreSQL asks them.
+    checks = [(check, meaning(check.condition)) for check in sorted(entity.checks, key=lambda one: one.name)]
     unique = [(names, meaning(where)) for names, where in _unique(entity)]
     to_come = set(map(id, rows))
     for row in rows:
